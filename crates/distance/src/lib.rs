@@ -1,0 +1,1 @@
+//! SIMD kernels for vector distances, chosen at run time. Knows nothing of PostgreSQL.

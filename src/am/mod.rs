@@ -1,0 +1,1 @@
+//! The access method `hnsw`, one file a callback.

@@ -1,0 +1,1 @@
+//! The only home of raw PostgreSQL calls: buffers, WAL, relations, interrupts, memory.

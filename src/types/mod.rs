@@ -1,0 +1,1 @@
+//! The SQL types: input and output, casts, operators, aggregates.
