@@ -1,1 +1,174 @@
 //! SIMD kernels for vector distances, chosen at run time. Knows nothing of PostgreSQL.
+//!
+//! [`kernels`] returns one table of function pointers for the best instruction set of the running
+//! CPU; [`all_kernels`] returns every table the CPU can run. All functions are safe: slices whose
+//! lengths do not fit together are a programmer error and panic. NaN and infinity never panic.
+//!
+//! | set | `f32` lanes | half precision | `i8` dot product | FastScan step |
+//! |---|---|---|---|---|
+//! | `portable` | 8 (arrays, vectorised by the compiler) | software | scalar widening | scalar |
+//! | `avx2` (+FMA, F16C) | 8 | F16C | `vpmaddwd` on widened codes | 2 groups, `vpshufb` |
+//! | `avx512` (F, BW, VL, DQ) | 16, masked tails | `vcvtph2ps` | `vpmaddwd` on widened codes | 4 groups, `vpshufb` |
+//! | `avx512_vnni` (+VNNI, VBMI) | as `avx512` | as `avx512` | `vpdpbusd` | 4 groups, `vpermb` + `vpdpbusd` |
+//! | `neon` | 4 | `fcvtl` | `smull` + `sadalp` | 1 group, `tbl` |
+//!
+//! The floating-point kernels are written once, generic over a small vector trait (`simd.rs`);
+//! each instruction set implements that trait. Sets differ in summation order and in fused
+//! multiply-adds, so their floating-point results agree only to rounding. The integer kernels
+//! (`dot_i8`, `fastscan`) and the sign bits of `edge_code` are identical in all sets.
+
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub mod fastscan;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod portable;
+pub mod quantize;
+mod simd;
+
+/// The kernels of one instruction set.
+///
+/// Slices of one call have equal lengths unless said otherwise; sums are accumulated in `f32`.
+#[allow(clippy::type_complexity, reason = "a signature is clearest where its field is")]
+pub struct Kernels {
+    /// Name of the instruction set: `portable`, `avx2`, `avx512`, `avx512_vnni` or `neon`.
+    pub name: &'static str,
+    /// Squared Euclidean distance, `sum (a_i - b_i)^2`.
+    pub l2_squared: fn(a: &[f32], b: &[f32]) -> f32,
+    /// Inner product, `sum a_i * b_i`.
+    pub inner_product: fn(a: &[f32], b: &[f32]) -> f32,
+    /// Manhattan distance, `sum |a_i - b_i|`.
+    pub l1: fn(a: &[f32], b: &[f32]) -> f32,
+    /// `(dot(a, b), dot(a, a), dot(b, b))` in one pass.
+    pub cosine_parts: fn(a: &[f32], b: &[f32]) -> (f32, f32, f32),
+    /// `sum (q_i - scale * x_i)^2`, `x` as IEEE half bits.
+    pub l2_squared_f16: fn(q: &[f32], x: &[u16], scale: f32) -> f32,
+    /// `sum q_i * x_i`, `x` as IEEE half bits; unscaled.
+    pub inner_product_f16: fn(q: &[f32], x: &[u16]) -> f32,
+    /// `sum |q_i - scale * x_i|`, `x` as IEEE half bits.
+    pub l1_f16: fn(q: &[f32], x: &[u16], scale: f32) -> f32,
+    /// `sum (q_i - scale * x_i)^2`, `x` as int8 codes.
+    pub l2_squared_i8: fn(q: &[f32], x: &[i8], scale: f32) -> f32,
+    /// `sum q_i * x_i`, `x` as int8 codes; unscaled.
+    pub inner_product_i8: fn(q: &[f32], x: &[i8]) -> f32,
+    /// `sum |q_i - scale * x_i|`, `x` as int8 codes.
+    pub l1_i8: fn(q: &[f32], x: &[i8], scale: f32) -> f32,
+    /// Exact inner product of two int8 codes; at most [`MAX_DOT_I8`] long.
+    pub dot_i8: fn(a: &[i8], b: &[i8]) -> i32,
+    /// `out_i = f16(x_i * inv_scale)` as IEEE half bits, rounded to nearest even.
+    pub encode_f16: fn(x: &[f32], inv_scale: f32, out: &mut [u16]),
+    /// `out_i = scale * x_i`, `x` as IEEE half bits.
+    pub decode_f16: fn(x: &[u16], scale: f32, out: &mut [f32]),
+    /// `out_i = x_i * inv_scale` rounded to nearest even and clamped to -127..=127; some code in
+    /// that range for NaN.
+    pub encode_i8: fn(x: &[f32], inv_scale: f32, out: &mut [i8]),
+    /// `out_i = scale * x_i`, `x` as int8 codes.
+    pub decode_i8: fn(x: &[i8], scale: f32, out: &mut [f32]),
+    /// `max |x_i|`, 0 for an empty slice; unspecified if some `x_i` is NaN.
+    pub max_abs: fn(x: &[f32]) -> f32,
+    /// In-place Walsh-Hadamard transform without normalisation (applying it twice multiplies by
+    /// the length); the length is a power of two.
+    pub hadamard: fn(x: &mut [f32]),
+    /// Negates `x_i` where bit `i` (least significant first) of `signs` is set; `signs` holds at
+    /// least `x.len()` bits.
+    pub flip_signs: fn(x: &mut [f32], signs: &[u64]),
+    /// Sums one table entry per group of four dimensions, for every lane; see [`mod@fastscan`].
+    ///
+    /// `tables` is `dc / 4 * 16` bytes, `out` one `u16` per lane (a multiple of 32), `codes`
+    /// [`fastscan::codes_len`] bytes.
+    pub fastscan: fn(codes: &[u8], tables: &[u8], out: &mut [u16]),
+    /// RaBitQ estimate (arXiv 2405.12497) from FastScan sums:
+    /// `out_i = base + f_add_i + bf16(f_rescale_i) * (delta * acc_i + bias)`.
+    pub estimate: fn(
+        acc: &[u16],
+        f_add: &[f32],
+        f_rescale: &[u16],
+        delta: f32,
+        bias: f32,
+        base: f32,
+        out: &mut [f32],
+    ),
+    /// Sign code of the residual `r = v - u`, with the sums RaBitQ needs for its factors.
+    ///
+    /// For the first `dc` coordinates (a multiple of 16), bit `i` of `bits` (least significant
+    /// first, `dc / 8` bytes) is `r_i >= 0`.
+    pub edge_code: fn(u: &[f32], v: &[f32], dc: usize, bits: &mut [u8]) -> EdgeSums,
+}
+
+/// The sums over a residual `r = v - u` returned by [`Kernels::edge_code`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EdgeSums {
+    /// `sum r_i^2` over all coordinates.
+    pub l2: f32,
+    /// `sum |r_i|` over the first `dc` coordinates.
+    pub abs_sum: f32,
+    /// `sum u_i * (r_i >= 0 ? 1 : -1)` over the first `dc` coordinates.
+    pub dot_u: f32,
+}
+
+/// Greatest length [`Kernels::dot_i8`] takes; its intermediate sums then fit an `i32`.
+pub const MAX_DOT_I8: usize = 16_384;
+
+/// The best kernels for this CPU, detected once.
+#[inline]
+pub fn kernels() -> &'static Kernels {
+    static BEST: OnceLock<&'static Kernels> = OnceLock::new();
+    BEST.get_or_init(|| {
+        all_kernels()
+            .last()
+            .expect("the portable set is always there")
+    })
+}
+
+/// Every set of kernels this CPU can run, from portable to best.
+pub fn all_kernels() -> Vec<&'static Kernels> {
+    let mut sets = vec![&portable::KERNELS];
+    #[cfg(target_arch = "x86_64")]
+    {
+        sets.extend(avx2::detect());
+        sets.extend(avx512::detect());
+    }
+    #[cfg(target_arch = "aarch64")]
+    sets.extend(neon::detect());
+    sets
+}
+
+/// [`Kernels::l2_squared`] of the best set.
+#[inline]
+pub fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
+    (kernels().l2_squared)(a, b)
+}
+
+/// [`Kernels::inner_product`] of the best set.
+#[inline]
+pub fn inner_product(a: &[f32], b: &[f32]) -> f32 {
+    (kernels().inner_product)(a, b)
+}
+
+/// [`Kernels::l1`] of the best set.
+#[inline]
+pub fn l1(a: &[f32], b: &[f32]) -> f32 {
+    (kernels().l1)(a, b)
+}
+
+/// [`Kernels::cosine_parts`] of the best set.
+#[inline]
+pub fn cosine_parts(a: &[f32], b: &[f32]) -> (f32, f32, f32) {
+    (kernels().cosine_parts)(a, b)
+}
+
+/// `x` as bfloat16 (the upper 16 bits of an `f32`), rounded to nearest even.
+#[inline]
+pub fn bf16_round(x: f32) -> u16 {
+    half::bf16::from_f32(x).to_bits()
+}
+
+/// The value of bfloat16 bits.
+#[inline]
+pub fn bf16_to_f32(b: u16) -> f32 {
+    f32::from_bits(u32::from(b) << 16)
+}

@@ -1,0 +1,578 @@
+//! The floating-point kernels, written once over a vector of `f32` lanes.
+//!
+//! Everything here is `inline(always)`: it is compiled as part of an entry point that enables the
+//! instruction set's features, which [`kernel_table`] generates.
+//!
+//! Contract of all `unsafe fn`s: the CPU has the features of `S`. Pointers given to the methods
+//! of [`Simd`] are valid for the lanes they read or write; no alignment is needed.
+#![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
+
+use crate::{EdgeSums, MAX_DOT_I8};
+
+/// Most lanes of any implementation.
+const MAX_LANES: usize = 16;
+
+/// A vector of `f32` lanes and the conversions and integer kernels of one instruction set.
+pub(crate) trait Simd {
+    type V: Copy;
+    const LANES: usize;
+
+    unsafe fn splat(x: f32) -> Self::V;
+    unsafe fn load(p: *const f32) -> Self::V;
+    /// IEEE half bits to `f32`.
+    unsafe fn load_f16(p: *const u16) -> Self::V;
+    unsafe fn load_i8(p: *const i8) -> Self::V;
+    /// Unsigned integers to `f32`.
+    unsafe fn load_u16(p: *const u16) -> Self::V;
+    unsafe fn load_bf16(p: *const u16) -> Self::V;
+    unsafe fn store(p: *mut f32, v: Self::V);
+    /// Rounds to IEEE half bits, to nearest even.
+    unsafe fn store_f16(p: *mut u16, v: Self::V);
+    /// Rounds to nearest even; lanes are within -127..=127.
+    unsafe fn store_i8(p: *mut i8, v: Self::V);
+
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, fused where the instruction set has it.
+    unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`, fused where the instruction set has it.
+    unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    unsafe fn abs(a: Self::V) -> Self::V;
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sum(a: Self::V) -> f32;
+    unsafe fn max_lane(a: Self::V) -> f32;
+    /// Bit `i` is set where lane `i` is `>= 0`.
+    unsafe fn non_negative(a: Self::V) -> u32;
+    /// Negates the lanes whose bit is set; bits beyond the lanes are ignored.
+    unsafe fn negate(a: Self::V, bits: u32) -> Self::V;
+    /// Walsh-Hadamard transform of the lanes.
+    unsafe fn hadamard(a: Self::V) -> Self::V;
+
+    /// Loads the first `n < LANES` lanes and zeroes the rest.
+    #[inline(always)]
+    unsafe fn load_partial(p: *const f32, n: usize) -> Self::V {
+        // SAFETY: the buffer holds all lanes; the rest is the module's contract.
+        unsafe { Self::load(padded(p, n).as_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16_partial(p: *const u16, n: usize) -> Self::V {
+        // SAFETY: as for `load_partial`.
+        unsafe { Self::load_f16(padded(p, n).as_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn load_i8_partial(p: *const i8, n: usize) -> Self::V {
+        // SAFETY: as for `load_partial`.
+        unsafe { Self::load_i8(padded(p, n).as_ptr()) }
+    }
+
+    unsafe fn dot_i8(a: &[i8], b: &[i8]) -> i32;
+    /// Lengths have been checked.
+    unsafe fn fastscan(codes: &[u8], tables: &[u8], out: &mut [u16]);
+}
+
+/// The first `n` elements at `p`, padded with zeros.
+///
+/// # Safety
+/// `p` is valid for `n <= MAX_LANES` reads.
+#[inline(always)]
+unsafe fn padded<T: Copy + Default>(p: *const T, n: usize) -> [T; MAX_LANES] {
+    let mut buffer = [T::default(); MAX_LANES];
+    // SAFETY: `n` elements are readable and fit the buffer.
+    unsafe { std::ptr::copy_nonoverlapping(p, buffer.as_mut_ptr(), n) };
+    buffer
+}
+
+/// A stored element type that loads as `f32` lanes.
+pub(crate) trait Element: Copy {
+    unsafe fn load<S: Simd>(p: *const Self) -> S::V;
+    unsafe fn load_partial<S: Simd>(p: *const Self, n: usize) -> S::V;
+}
+
+macro_rules! element {
+    ($t:ty, $load:ident, $load_partial:ident) => {
+        impl Element for $t {
+            #[inline(always)]
+            unsafe fn load<S: Simd>(p: *const Self) -> S::V {
+                // SAFETY: the module's contract.
+                unsafe { S::$load(p) }
+            }
+            #[inline(always)]
+            unsafe fn load_partial<S: Simd>(p: *const Self, n: usize) -> S::V {
+                // SAFETY: the module's contract.
+                unsafe { S::$load_partial(p, n) }
+            }
+        }
+    };
+}
+element!(f32, load, load_partial);
+element!(u16, load_f16, load_f16_partial);
+element!(i8, load_i8, load_i8_partial);
+
+/// Sums `step` over pairs of lanes of `$q` and `$x` with four independent accumulators, which
+/// hide the latency of the additions.
+macro_rules! fold {
+    ($S:ident, $X:ty, $q:ident, $x:ident, |$acc:ident, $a:ident, $b:ident| $step:expr) => {{
+        assert_eq!($q.len(), $x.len());
+        let n = $q.len();
+        let (q, x) = ($q.as_ptr(), $x.as_ptr());
+        // SAFETY: offsets plus the lanes read stay below `n`, the length of both slices.
+        unsafe {
+            let mut accs = [$S::splat(0.0); 4];
+            let mut i = 0;
+            while i + 4 * $S::LANES <= n {
+                for (k, $acc) in accs.iter_mut().enumerate() {
+                    let $a = $S::load(q.add(i + k * $S::LANES));
+                    let $b = <$X>::load::<$S>(x.add(i + k * $S::LANES));
+                    *$acc = $step;
+                }
+                i += 4 * $S::LANES;
+            }
+            let [$acc, ..] = &mut accs;
+            while i + $S::LANES <= n {
+                let $a = $S::load(q.add(i));
+                let $b = <$X>::load::<$S>(x.add(i));
+                *$acc = $step;
+                i += $S::LANES;
+            }
+            if i < n {
+                let $a = $S::load_partial(q.add(i), n - i);
+                let $b = <$X>::load_partial::<$S>(x.add(i), n - i);
+                *$acc = $step;
+            }
+            let [a, b, c, d] = accs;
+            $S::sum($S::add($S::add(a, b), $S::add(c, d)))
+        }
+    }};
+}
+
+#[inline(always)]
+pub(crate) unsafe fn l2_squared<S: Simd>(a: &[f32], b: &[f32]) -> f32 {
+    fold!(S, f32, a, b, |acc, x, y| {
+        let d = S::sub(x, y);
+        S::mul_add(d, d, *acc)
+    })
+}
+
+#[inline(always)]
+pub(crate) unsafe fn inner_product<S: Simd, X: Element>(a: &[f32], b: &[X]) -> f32 {
+    fold!(S, X, a, b, |acc, x, y| S::mul_add(x, y, *acc))
+}
+
+#[inline(always)]
+pub(crate) unsafe fn l1<S: Simd>(a: &[f32], b: &[f32]) -> f32 {
+    fold!(S, f32, a, b, |acc, x, y| S::add(*acc, S::abs(S::sub(x, y))))
+}
+
+#[inline(always)]
+pub(crate) unsafe fn l2_squared_scaled<S: Simd, X: Element>(q: &[f32], x: &[X], scale: f32) -> f32 {
+    // SAFETY: the module's contract.
+    let scale = unsafe { S::splat(scale) };
+    fold!(S, X, q, x, |acc, a, b| {
+        let d = S::neg_mul_add(scale, b, a);
+        S::mul_add(d, d, *acc)
+    })
+}
+
+#[inline(always)]
+pub(crate) unsafe fn l1_scaled<S: Simd, X: Element>(q: &[f32], x: &[X], scale: f32) -> f32 {
+    // SAFETY: the module's contract.
+    let scale = unsafe { S::splat(scale) };
+    fold!(S, X, q, x, |acc, a, b| S::add(
+        *acc,
+        S::abs(S::neg_mul_add(scale, b, a))
+    ))
+}
+
+#[inline(always)]
+pub(crate) unsafe fn cosine_parts<S: Simd>(a: &[f32], b: &[f32]) -> (f32, f32, f32) {
+    assert_eq!(a.len(), b.len());
+    let n = a.len();
+    let (a, b) = (a.as_ptr(), b.as_ptr());
+    // SAFETY: offsets plus the lanes read stay below `n`, the length of both slices.
+    unsafe {
+        // Two triples of accumulators: six chains already hide the latency.
+        let mut accs = [[S::splat(0.0); 3]; 2];
+        let step = |acc: &mut [S::V; 3], x: S::V, y: S::V| {
+            acc[0] = S::mul_add(x, y, acc[0]);
+            acc[1] = S::mul_add(x, x, acc[1]);
+            acc[2] = S::mul_add(y, y, acc[2]);
+        };
+        let mut i = 0;
+        while i + 2 * S::LANES <= n {
+            for (k, acc) in accs.iter_mut().enumerate() {
+                let at = i + k * S::LANES;
+                step(acc, S::load(a.add(at)), S::load(b.add(at)));
+            }
+            i += 2 * S::LANES;
+        }
+        while i < n {
+            let m = (n - i).min(S::LANES);
+            let (x, y) = if m == S::LANES {
+                (S::load(a.add(i)), S::load(b.add(i)))
+            } else {
+                (S::load_partial(a.add(i), m), S::load_partial(b.add(i), m))
+            };
+            step(&mut accs[0], x, y);
+            i += m;
+        }
+        let [s, t] = accs;
+        let total = |k: usize| S::sum(S::add(s[k], t[k]));
+        (total(0), total(1), total(2))
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn dot_i8<S: Simd>(a: &[i8], b: &[i8]) -> i32 {
+    check_dot_i8(a, b);
+    // SAFETY: the module's contract.
+    unsafe { S::dot_i8(a, b) }
+}
+
+#[inline(always)]
+pub(crate) fn check_dot_i8(a: &[i8], b: &[i8]) {
+    assert_eq!(a.len(), b.len());
+    assert!(a.len() <= MAX_DOT_I8);
+}
+
+/// `out_i = f(x_i)` lane-wise; the tail goes through buffers.
+macro_rules! map {
+    ($S:ident, $n:expr, $out:ident, |$i:ident, $m:ident| $value:expr, $value_partial:expr, $store:ident) => {{
+        let n = $n;
+        // SAFETY: offsets plus the lanes read and written stay below `n`, the length of all
+        // slices; the tail is stored to a buffer of all lanes and `m` of them are copied.
+        unsafe {
+            let out = $out.as_mut_ptr();
+            let mut $i = 0;
+            while $i + $S::LANES <= n {
+                $S::$store(out.add($i), $value);
+                $i += $S::LANES;
+            }
+            let $m = n - $i;
+            if $m > 0 {
+                let mut buffer = [Default::default(); MAX_LANES];
+                $S::$store(buffer.as_mut_ptr(), $value_partial);
+                std::ptr::copy_nonoverlapping(buffer.as_ptr(), out.add($i), $m);
+            }
+        }
+    }};
+}
+
+#[inline(always)]
+pub(crate) unsafe fn encode_f16<S: Simd>(x: &[f32], inv_scale: f32, out: &mut [u16]) {
+    assert_eq!(x.len(), out.len());
+    // SAFETY: the module's contract.
+    let scale = unsafe { S::splat(inv_scale) };
+    let p = x.as_ptr();
+    map!(
+        S,
+        x.len(),
+        out,
+        |i, m| S::mul(S::load(p.add(i)), scale),
+        S::mul(S::load_partial(p.add(i), m), scale),
+        store_f16
+    );
+}
+
+#[inline(always)]
+pub(crate) unsafe fn encode_i8<S: Simd>(x: &[f32], inv_scale: f32, out: &mut [i8]) {
+    assert_eq!(x.len(), out.len());
+    // SAFETY: the module's contract.
+    let (scale, low, high) = unsafe { (S::splat(inv_scale), S::splat(-127.0), S::splat(127.0)) };
+    let p = x.as_ptr();
+    map!(
+        S,
+        x.len(),
+        out,
+        |i, m| S::min(S::max(S::mul(S::load(p.add(i)), scale), low), high),
+        S::min(
+            S::max(S::mul(S::load_partial(p.add(i), m), scale), low),
+            high
+        ),
+        store_i8
+    );
+}
+
+#[inline(always)]
+pub(crate) unsafe fn decode<S: Simd, X: Element>(x: &[X], scale: f32, out: &mut [f32]) {
+    assert_eq!(x.len(), out.len());
+    // SAFETY: the module's contract.
+    let scale = unsafe { S::splat(scale) };
+    let p = x.as_ptr();
+    map!(
+        S,
+        x.len(),
+        out,
+        |i, m| S::mul(X::load::<S>(p.add(i)), scale),
+        S::mul(X::load_partial::<S>(p.add(i), m), scale),
+        store
+    );
+}
+
+#[inline(always)]
+pub(crate) unsafe fn max_abs<S: Simd>(x: &[f32]) -> f32 {
+    let (n, p) = (x.len(), x.as_ptr());
+    // SAFETY: offsets plus the lanes read stay below `n`.
+    unsafe {
+        let mut acc = S::splat(0.0);
+        let mut i = 0;
+        while i + S::LANES <= n {
+            acc = S::max(acc, S::abs(S::load(p.add(i))));
+            i += S::LANES;
+        }
+        if i < n {
+            acc = S::max(acc, S::abs(S::load_partial(p.add(i), n - i)));
+        }
+        S::max_lane(acc)
+    }
+}
+
+/// Walsh-Hadamard butterflies at distance `h` and, with `radix4`, also at `2 * h`.
+///
+/// # Safety
+/// The module's contract; `p` is valid for `n` elements, a multiple of twice the largest distance,
+/// and `h` is a multiple of `LANES`.
+#[inline(always)]
+unsafe fn hadamard_pass<S: Simd>(p: *mut f32, n: usize, h: usize, radix4: bool) {
+    // SAFETY: block and offset and the largest distance add up to less than `n`.
+    unsafe {
+        let mut block = 0;
+        while block < n {
+            let mut i = block;
+            while i < block + h {
+                let (p0, p1) = (p.add(i), p.add(i + h));
+                let (a, b) = (S::load(p0), S::load(p1));
+                let (s, d) = (S::add(a, b), S::sub(a, b));
+                if radix4 {
+                    let (p2, p3) = (p.add(i + 2 * h), p.add(i + 3 * h));
+                    let (a, b) = (S::load(p2), S::load(p3));
+                    let (t, e) = (S::add(a, b), S::sub(a, b));
+                    S::store(p0, S::add(s, t));
+                    S::store(p1, S::add(d, e));
+                    S::store(p2, S::sub(s, t));
+                    S::store(p3, S::sub(d, e));
+                } else {
+                    S::store(p0, s);
+                    S::store(p1, d);
+                }
+                i += S::LANES;
+            }
+            block += if radix4 { 4 * h } else { 2 * h };
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn hadamard<S: Simd>(x: &mut [f32]) {
+    let n = x.len();
+    assert!(n.is_power_of_two());
+    if n < S::LANES {
+        return hadamard_scalar(x);
+    }
+    let p = x.as_mut_ptr();
+    // SAFETY: `n` is a multiple of LANES; `h` runs over powers of two from LANES, and a pass over
+    // distances up to `h` (radix 4: `2 * h`) runs only while twice that is at most `n`.
+    unsafe {
+        let mut i = 0;
+        while i < n {
+            S::store(p.add(i), S::hadamard(S::load(p.add(i))));
+            i += S::LANES;
+        }
+        let mut h = S::LANES;
+        while h < n {
+            let radix4 = 4 * h <= n;
+            if radix4 {
+                hadamard_pass::<S>(p, n, h, true);
+                h *= 4;
+            } else {
+                hadamard_pass::<S>(p, n, h, false);
+                h *= 2;
+            }
+        }
+    }
+}
+
+/// The transform by its definition, for lengths below one vector.
+pub(crate) fn hadamard_scalar(x: &mut [f32]) {
+    let mut h = 1;
+    while h < x.len() {
+        for block in x.chunks_exact_mut(2 * h) {
+            let (low, high) = block.split_at_mut(h);
+            for (a, b) in low.iter_mut().zip(high) {
+                (*a, *b) = (*a + *b, *a - *b);
+            }
+        }
+        h *= 2;
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn flip_signs<S: Simd>(x: &mut [f32], signs: &[u64]) {
+    assert!(x.len() <= signs.len() * 64);
+    let (n, p) = (x.len(), x.as_mut_ptr());
+    let word = |i: usize| (signs[i / 64] >> (i % 64)) as u32;
+    let mut i = 0;
+    while i + S::LANES <= n {
+        // SAFETY: `i + LANES` is at most the length.
+        unsafe { S::store(p.add(i), S::negate(S::load(p.add(i)), word(i))) };
+        i += S::LANES;
+    }
+    for (k, v) in x[i..].iter_mut().enumerate() {
+        if word(i + k) & 1 == 1 {
+            *v = -*v;
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn fastscan<S: Simd>(codes: &[u8], tables: &[u8], out: &mut [u16]) {
+    check_fastscan(codes, tables, out);
+    // SAFETY: the module's contract.
+    unsafe { S::fastscan(codes, tables, out) }
+}
+
+/// The shapes of a FastScan call: `tables` is as long as the codes of one block.
+#[inline(always)]
+pub(crate) fn check_fastscan(codes: &[u8], tables: &[u8], out: &[u16]) {
+    assert!(
+        !tables.is_empty() && tables.len() <= 4096,
+        "dc is 16 to 1024"
+    );
+    assert!(tables.len().is_multiple_of(64), "dc is a multiple of 16");
+    assert!(out.len().is_multiple_of(crate::fastscan::BLOCK));
+    assert_eq!(
+        codes.len(),
+        out.len() / crate::fastscan::BLOCK * tables.len()
+    );
+}
+
+#[inline(always)]
+pub(crate) unsafe fn estimate<S: Simd>(
+    acc: &[u16],
+    f_add: &[f32],
+    f_rescale: &[u16],
+    delta: f32,
+    bias: f32,
+    base: f32,
+    out: &mut [f32],
+) {
+    let n = out.len();
+    assert!(acc.len() == n && f_add.len() == n && f_rescale.len() == n);
+    // SAFETY: the module's contract.
+    let (delta, bias, base) = unsafe { (S::splat(delta), S::splat(bias), S::splat(base)) };
+    let (acc, f_add, f_rescale) = (acc.as_ptr(), f_add.as_ptr(), f_rescale.as_ptr());
+    map!(
+        S,
+        n,
+        out,
+        |i, m| S::mul_add(
+            S::load_bf16(f_rescale.add(i)),
+            S::mul_add(delta, S::load_u16(acc.add(i)), bias),
+            S::add(base, S::load(f_add.add(i)))
+        ),
+        S::mul_add(
+            S::load_bf16(padded(f_rescale.add(i), m).as_ptr()),
+            S::mul_add(delta, S::load_u16(padded(acc.add(i), m).as_ptr()), bias),
+            S::add(base, S::load_partial(f_add.add(i), m))
+        ),
+        store
+    );
+}
+
+#[inline(always)]
+pub(crate) unsafe fn edge_code<S: Simd>(
+    u: &[f32],
+    v: &[f32],
+    dc: usize,
+    bits: &mut [u8],
+) -> EdgeSums {
+    assert_eq!(u.len(), v.len());
+    assert!(dc.is_multiple_of(16) && dc <= u.len());
+    assert_eq!(bits.len(), dc / 8);
+    let (a, b) = (u.as_ptr(), v.as_ptr());
+    // SAFETY: the 16 coordinates of a step lie below `dc`, at most the length of both slices.
+    unsafe {
+        // One accumulator for each vector of the 16 coordinates that fill two bytes of `bits`.
+        let zero = S::splat(0.0);
+        let (mut l2, mut abs_sum, mut dot_u) = ([zero; 4], [zero; 4], [zero; 4]);
+        for (step, out) in bits.chunks_exact_mut(2).enumerate() {
+            let mut mask = 0;
+            for k in 0..16 / S::LANES {
+                let i = step * 16 + k * S::LANES;
+                let x = S::load(a.add(i));
+                let r = S::sub(S::load(b.add(i)), x);
+                let m = S::non_negative(r);
+                mask |= m << (k * S::LANES);
+                l2[k] = S::mul_add(r, r, l2[k]);
+                abs_sum[k] = S::add(abs_sum[k], S::abs(r));
+                dot_u[k] = S::add(dot_u[k], S::negate(x, !m));
+            }
+            out.copy_from_slice(&(mask as u16).to_le_bytes());
+        }
+        let total = |[a, b, c, d]: [S::V; 4]| S::sum(S::add(S::add(a, b), S::add(c, d)));
+        EdgeSums {
+            l2: total(l2) + l2_squared::<S>(&u[dc..], &v[dc..]),
+            abs_sum: total(abs_sum),
+            dot_u: total(dot_u),
+        }
+    }
+}
+
+/// Builds the table of an instruction set: one entry point per kernel, compiled with the given
+/// attribute (`target_feature`).
+///
+/// The table may be handed out only on a CPU that has those features.
+macro_rules! kernel_table {
+    ($S:ty, $name:literal, $attr:meta) => {
+        $crate::simd::kernel_table!(@table $S, $name, $attr,
+            l2_squared: l2_squared::<$S>(a: &[f32], b: &[f32]) -> f32,
+            inner_product: inner_product::<$S, f32>(a: &[f32], b: &[f32]) -> f32,
+            l1: l1::<$S>(a: &[f32], b: &[f32]) -> f32,
+            cosine_parts: cosine_parts::<$S>(a: &[f32], b: &[f32]) -> (f32, f32, f32),
+            l2_squared_f16: l2_squared_scaled::<$S, u16>(q: &[f32], x: &[u16], s: f32) -> f32,
+            inner_product_f16: inner_product::<$S, u16>(q: &[f32], x: &[u16]) -> f32,
+            l1_f16: l1_scaled::<$S, u16>(q: &[f32], x: &[u16], s: f32) -> f32,
+            l2_squared_i8: l2_squared_scaled::<$S, i8>(q: &[f32], x: &[i8], s: f32) -> f32,
+            inner_product_i8: inner_product::<$S, i8>(q: &[f32], x: &[i8]) -> f32,
+            l1_i8: l1_scaled::<$S, i8>(q: &[f32], x: &[i8], s: f32) -> f32,
+            dot_i8: dot_i8::<$S>(a: &[i8], b: &[i8]) -> i32,
+            encode_f16: encode_f16::<$S>(x: &[f32], s: f32, out: &mut [u16]) -> (),
+            decode_f16: decode::<$S, u16>(x: &[u16], s: f32, out: &mut [f32]) -> (),
+            encode_i8: encode_i8::<$S>(x: &[f32], s: f32, out: &mut [i8]) -> (),
+            decode_i8: decode::<$S, i8>(x: &[i8], s: f32, out: &mut [f32]) -> (),
+            max_abs: max_abs::<$S>(x: &[f32]) -> f32,
+            hadamard: hadamard::<$S>(x: &mut [f32]) -> (),
+            flip_signs: flip_signs::<$S>(x: &mut [f32], signs: &[u64]) -> (),
+            fastscan: fastscan::<$S>(codes: &[u8], tables: &[u8], out: &mut [u16]) -> (),
+            estimate: estimate::<$S>(
+                acc: &[u16], f_add: &[f32], f_rescale: &[u16],
+                delta: f32, bias: f32, base: f32, out: &mut [f32]
+            ) -> (),
+            edge_code: edge_code::<$S>(
+                u: &[f32], v: &[f32], dc: usize, bits: &mut [u8]
+            ) -> $crate::EdgeSums,
+        )
+    };
+    (@table $S:ty, $name:literal, $attr:meta, $(
+        $field:ident: $f:ident::<$($g:ty),+>($($arg:ident: $t:ty),*) -> $ret:ty,
+    )*) => {
+        $crate::Kernels {
+            name: $name,
+            $($field: {
+                #[$attr]
+                fn run($($arg: $t),*) -> $ret {
+                    // SAFETY: this function has the features enabled.
+                    unsafe { $crate::simd::$f::<$($g),+>($($arg),*) }
+                }
+                #[allow(unused_unsafe, reason = "some sets need no feature beyond the target's")]
+                fn entry($($arg: $t),*) -> $ret {
+                    // SAFETY: the table is handed out only where the CPU has the features.
+                    unsafe { run($($arg),*) }
+                }
+                entry
+            },)*
+        }
+    };
+}
+pub(crate) use kernel_table;
