@@ -1,4 +1,354 @@
-//! Placeholder.
-pub(crate) fn detect() -> Option<&'static crate::Kernels> {
-    None
+//! AVX-512 kernels: one set for F, BW, VL and DQ, one that adds VNNI and VBMI (Ice Lake, Zen 4).
+#![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
+
+use crate::Kernels;
+use crate::fastscan::BLOCK;
+use crate::simd::{Simd, check_dot_i8, check_fastscan, kernel_table};
+use std::arch::is_x86_feature_detected as has;
+use std::arch::x86_64::*;
+
+const BASE: Kernels = kernel_table!(
+    Avx512,
+    "avx512",
+    target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
+);
+static AVX512: Kernels = BASE;
+static AVX512_VNNI: Kernels = Kernels {
+    name: "avx512_vnni",
+    dot_i8: dot_i8_vnni,
+    fastscan: fastscan_vbmi,
+    ..BASE
+};
+
+/// The sets this CPU can run, best last.
+pub(crate) fn detect() -> impl Iterator<Item = &'static Kernels> {
+    let base = has!("avx512f")
+        && has!("avx512bw")
+        && has!("avx512vl")
+        && has!("avx512dq")
+        && has!("avx2")
+        && has!("fma")
+        && has!("f16c");
+    let vnni = base && has!("avx512vnni") && has!("avx512vbmi");
+    base.then_some(&AVX512)
+        .into_iter()
+        .chain(vnni.then_some(&AVX512_VNNI))
+}
+
+struct Avx512;
+
+/// The mask of the first `n < 16` lanes.
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    (1 << n) - 1
+}
+
+// SAFETY of the blocks below: `Simd` promises a CPU with the features of this set and pointers
+// valid for the lanes accessed; masked loads do not touch the lanes that are off.
+impl Simd for Avx512 {
+    type V = __m512;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i8(p: *const i8) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_u16(p: *const u16) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(p: *const u16) -> __m512 {
+        // SAFETY: see above.
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_partial(p: *const f32, n: usize) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_maskz_loadu_ps(first(n), p) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16_partial(p: *const u16, n: usize) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i8_partial(p: *const i8, n: usize) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), p))) }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m512) {
+        // SAFETY: see above.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_f16(p: *mut u16, v: __m512) {
+        // SAFETY: see above.
+        unsafe {
+            let half = _mm512_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(v);
+            _mm256_storeu_si256(p.cast(), half)
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_i8(p: *mut i8, v: __m512) {
+        // SAFETY: see above.
+        unsafe { _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v))) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn neg_mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_fnmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn abs(a: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_abs_ps(a) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sum(a: __m512) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_add_ps(a) }
+    }
+    #[inline(always)]
+    unsafe fn max_lane(a: __m512) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_max_ps(a) }
+    }
+    #[inline(always)]
+    unsafe fn non_negative(a: __m512) -> u32 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, _mm512_setzero_ps()).into() }
+    }
+    #[inline(always)]
+    unsafe fn negate(a: __m512, bits: u32) -> __m512 {
+        // SAFETY: see above.
+        unsafe { _mm512_mask_xor_ps(a, bits as __mmask16, a, _mm512_set1_ps(-0.0)) }
+    }
+    #[inline(always)]
+    unsafe fn hadamard(mut a: __m512) -> __m512 {
+        // SAFETY: see above.
+        unsafe {
+            // Lane `i` becomes `a_i + a_(i^h)`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
+            let butterfly = |a, b, upper| _mm512_mask_sub_ps(_mm512_add_ps(a, b), upper, b, a);
+            a = butterfly(a, _mm512_permute_ps::<0b10_11_00_01>(a), 0xaaaa);
+            a = butterfly(a, _mm512_permute_ps::<0b01_00_11_10>(a), 0xcccc);
+            a = butterfly(a, _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a), 0xf0f0);
+            butterfly(a, _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a), 0xff00)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
+        let (n, a, b) = (a.len(), a.as_ptr(), b.as_ptr());
+        // SAFETY: see above; offsets plus the bytes read stay below `n`.
+        unsafe {
+            let wide = |p: *const i8| _mm512_cvtepi8_epi16(_mm256_loadu_si256(p.cast()));
+            let mut accs = [_mm512_setzero_si512(); 2];
+            let mut i = 0;
+            while i + 64 <= n {
+                for (k, acc) in accs.iter_mut().enumerate() {
+                    let at = i + 32 * k;
+                    let products = _mm512_madd_epi16(wide(a.add(at)), wide(b.add(at)));
+                    *acc = _mm512_add_epi32(*acc, products);
+                }
+                i += 64;
+            }
+            while i < n {
+                let mask = (u64::MAX >> 32.max(64 - (n - i).min(32))) as __mmask32;
+                let tail = |p| _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, p));
+                let products = _mm512_madd_epi16(tail(a.add(i)), tail(b.add(i)));
+                accs[0] = _mm512_add_epi32(accs[0], products);
+                i += 32;
+            }
+            _mm512_reduce_add_epi32(_mm512_add_epi32(accs[0], accs[1]))
+        }
+    }
+
+    /// Four groups a step. The even bytes are summed in 16-bit lanes together with 256 times the
+    /// odd ones, which are summed alone too and subtracted at the end.
+    #[inline(always)]
+    unsafe fn fastscan(codes: &[u8], tables: &[u8], out: &mut [u16]) {
+        // SAFETY: see above; chunks are 64 bytes, a block of `out` is 32 `u16`s.
+        unsafe {
+            let nibble = _mm512_set1_epi8(15);
+            for (codes, out) in codes
+                .chunks_exact(tables.len())
+                .zip(out.chunks_exact_mut(BLOCK))
+            {
+                let mut all = [_mm512_setzero_si512(); 2];
+                let mut odd = [_mm512_setzero_si512(); 2];
+                for (code, table) in codes.chunks_exact(64).zip(tables.chunks_exact(64)) {
+                    let code = _mm512_loadu_si512(code.as_ptr().cast());
+                    let table = _mm512_loadu_si512(table.as_ptr().cast());
+                    let indices = [code, _mm512_srli_epi16::<4>(code)];
+                    for k in 0..2 {
+                        let index = _mm512_and_si512(indices[k], nibble);
+                        let entry = _mm512_shuffle_epi8(table, index);
+                        all[k] = _mm512_add_epi16(all[k], entry);
+                        odd[k] = _mm512_add_epi16(odd[k], _mm512_srli_epi16::<8>(entry));
+                    }
+                }
+                for k in 0..2 {
+                    let even = _mm512_sub_epi16(all[k], _mm512_slli_epi16::<8>(odd[k]));
+                    let (even, odd) = (sum_parts(even), sum_parts(odd[k]));
+                    let p = out.as_mut_ptr().add(16 * k);
+                    _mm_storeu_si128(p.cast(), _mm_unpacklo_epi16(even, odd));
+                    _mm_storeu_si128(p.add(8).cast(), _mm_unpackhi_epi16(even, odd));
+                }
+            }
+        }
+    }
+}
+
+/// Sums the four 128-bit parts as 16-bit lanes.
+#[inline(always)]
+unsafe fn sum_parts(v: __m512i) -> __m128i {
+    // SAFETY: called with the features enabled.
+    unsafe {
+        let v = _mm256_add_epi16(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64::<1>(v));
+        _mm_add_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v))
+    }
+}
+
+/// `vpdpbusd` multiplies unsigned by signed bytes: `a` is offset by 128 to be unsigned, and 128
+/// times the sum of `b` is subtracted at the end.
+fn dot_i8_vnni(a: &[i8], b: &[i8]) -> i32 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn run(a: &[i8], b: &[i8]) -> i32 {
+        let (n, a, b) = (a.len(), a.as_ptr(), b.as_ptr());
+        let (offset, ones) = (_mm512_set1_epi8(-128), _mm512_set1_epi8(1));
+        let mut dots = [_mm512_setzero_si512(); 2];
+        let mut sums = [_mm512_setzero_si512(); 2];
+        let mut step = |k: usize, x, y| {
+            dots[k] = _mm512_dpbusd_epi32(dots[k], _mm512_xor_si512(x, offset), y);
+            sums[k] = _mm512_dpbusd_epi32(sums[k], ones, y);
+        };
+        let mut i = 0;
+        // SAFETY: offsets plus the bytes read stay below `n`, the length of both slices; masked
+        // loads do not touch the bytes that are off, and their zeros in `b` add nothing.
+        unsafe {
+            let load = |p: *const i8| _mm512_loadu_si512(p.cast());
+            while i + 128 <= n {
+                step(0, load(a.add(i)), load(b.add(i)));
+                step(1, load(a.add(i + 64)), load(b.add(i + 64)));
+                i += 128;
+            }
+            if i + 64 <= n {
+                step(0, load(a.add(i)), load(b.add(i)));
+                i += 64;
+            }
+            if i < n {
+                let mask = (1 << (n - i)) - 1;
+                let tail = |p| _mm512_maskz_loadu_epi8(mask, p);
+                step(1, tail(a.add(i)), tail(b.add(i)));
+            }
+        }
+        let dot = _mm512_add_epi32(dots[0], dots[1]);
+        let sum = _mm512_add_epi32(sums[0], sums[1]);
+        _mm512_reduce_add_epi32(_mm512_sub_epi32(dot, _mm512_slli_epi32::<7>(sum)))
+    }
+    check_dot_i8(a, b);
+    // SAFETY: the table is handed out only where the CPU has the features.
+    unsafe { run(a, b) }
+}
+
+/// Four groups a step, whose 64 table entries `vpermb` looks up at once. The codes are transposed
+/// first so that the four groups of a lane are adjacent bytes, which `vpdpbusd` then sums.
+fn fastscan_vbmi(codes: &[u8], tables: &[u8], out: &mut [u16]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi")]
+    fn run(codes: &[u8], tables: &[u8], out: &mut [u16]) {
+        // Byte `4 * j + g` of a transposed step is byte `16 * g + j`.
+        const TRANSPOSE: [u8; 64] = {
+            let mut order = [0; 64];
+            let mut i = 0;
+            while i < 64 {
+                order[i] = (i % 4 * 16 + i / 4) as u8;
+                i += 1;
+            }
+            order
+        };
+        // SAFETY: chunks are 64 bytes, a block of `out` is 32 `u16`s.
+        unsafe {
+            let transpose = _mm512_loadu_si512(TRANSPOSE.as_ptr().cast());
+            let group = _mm512_set1_epi32(0x30_20_10_00);
+            let nibble = _mm512_set1_epi8(15);
+            let ones = _mm512_set1_epi8(1);
+            for (codes, out) in codes
+                .chunks_exact(tables.len())
+                .zip(out.chunks_exact_mut(BLOCK))
+            {
+                let mut accs = [_mm512_setzero_si512(); 2];
+                for (code, table) in codes.chunks_exact(64).zip(tables.chunks_exact(64)) {
+                    let code = _mm512_loadu_si512(code.as_ptr().cast());
+                    let table = _mm512_loadu_si512(table.as_ptr().cast());
+                    let code = _mm512_permutexvar_epi8(transpose, code);
+                    let indices = [code, _mm512_srli_epi16::<4>(code)];
+                    for k in 0..2 {
+                        // index & nibble | group
+                        let index = _mm512_ternarylogic_epi32::<0xea>(indices[k], nibble, group);
+                        let entry = _mm512_permutexvar_epi8(index, table);
+                        accs[k] = _mm512_dpbusd_epi32(accs[k], entry, ones);
+                    }
+                }
+                for (k, acc) in accs.into_iter().enumerate() {
+                    let p = out.as_mut_ptr().add(16 * k);
+                    _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(acc));
+                }
+            }
+        }
+    }
+    check_fastscan(codes, tables, out);
+    // SAFETY: the table is handed out only where the CPU has the features.
+    unsafe { run(codes, tables, out) }
 }

@@ -33,7 +33,10 @@ mod simd;
 /// The kernels of one instruction set.
 ///
 /// Slices of one call have equal lengths unless said otherwise; sums are accumulated in `f32`.
-#[allow(clippy::type_complexity, reason = "a signature is clearest where its field is")]
+#[allow(
+    clippy::type_complexity,
+    reason = "a signature is clearest where its field is"
+)]
 pub struct Kernels {
     /// Name of the instruction set: `portable`, `avx2`, `avx512`, `avx512_vnni` or `neon`.
     pub name: &'static str,

@@ -1,0 +1,99 @@
+//! Time of each kernel of each instruction set of this CPU, per call.
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use distance::{all_kernels, fastscan};
+use std::hint::black_box as bb;
+use std::time::Duration;
+
+fn values(n: usize) -> Vec<f32> {
+    (0..n)
+        .map(|i| (i * 7919 % 2003) as f32 / 1001.5 - 1.0)
+        .collect()
+}
+
+fn kernels(c: &mut Criterion) {
+    let mut group = c.benchmark_group("kernel");
+    group.warm_up_time(Duration::from_millis(100));
+    group.measurement_time(Duration::from_millis(300));
+    group.sample_size(20);
+    for k in all_kernels() {
+        let mut bench = |kernel: &str, n: usize, f: &mut dyn FnMut()| {
+            let id = BenchmarkId::new(format!("{kernel}/{n}"), k.name);
+            group.bench_function(id, |b| b.iter(&mut *f));
+        };
+        for n in [128, 384, 768, 1536] {
+            let (a, b) = (values(n + 1)[1..].to_vec(), values(n));
+            let mut half = vec![0; n];
+            (k.encode_f16)(&b, 1.0, &mut half);
+            let (mut code, mut other) = (vec![0; n], vec![0; n]);
+            (k.encode_i8)(&b, 127.0, &mut code);
+            (k.encode_i8)(&a, 127.0, &mut other);
+            let mut out = vec![0.0; n];
+            let dc = n.min(1024);
+            let mut bits = vec![0; dc / 8];
+            bench("l2_squared", n, &mut || {
+                bb((k.l2_squared)(bb(&a), bb(&b)));
+            });
+            bench("cosine_parts", n, &mut || {
+                bb((k.cosine_parts)(bb(&a), bb(&b)));
+            });
+            bench("l2_squared_f16", n, &mut || {
+                bb((k.l2_squared_f16)(bb(&a), bb(&half), 1.5));
+            });
+            bench("l2_squared_i8", n, &mut || {
+                bb((k.l2_squared_i8)(bb(&a), bb(&code), 0.01));
+            });
+            bench("dot_i8", n, &mut || {
+                bb((k.dot_i8)(bb(&code), bb(&other)));
+            });
+            bench("decode_f16", n, &mut || {
+                (k.decode_f16)(bb(&half), 1.5, bb(&mut out))
+            });
+            bench("edge_code", n, &mut || {
+                bb((k.edge_code)(bb(&a), bb(&b), dc, bb(&mut bits)));
+            });
+        }
+        for n in [256, 512, 1024, 2048] {
+            // Zeros, so that repeated transforms stay finite.
+            let mut x = vec![0.0; n];
+            bench("hadamard", n, &mut || (k.hadamard)(bb(&mut x)));
+        }
+        for dc in [128, 384, 768, 1024] {
+            let mut tables = vec![0; dc * 4];
+            fastscan::build_tables(&values(dc), dc, &mut tables);
+            let codes: Vec<u8> = (0..dc * 4).map(|i| (i * 101 % 251) as u8).collect();
+            let mut out = [0; fastscan::BLOCK];
+            bench("fastscan", dc, &mut || {
+                (k.fastscan)(bb(&codes), bb(&tables), bb(&mut out))
+            });
+        }
+        let (acc, f_add, rescale) = ([1000; 32], [1.0; 32], [0x3f80; 32]);
+        let mut out = [0.0; 32];
+        bench("estimate", 32, &mut || {
+            (k.estimate)(
+                bb(&acc),
+                bb(&f_add),
+                bb(&rescale),
+                0.1,
+                -5.0,
+                2.0,
+                bb(&mut out),
+            )
+        });
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("build_tables");
+    group.warm_up_time(Duration::from_millis(100));
+    group.measurement_time(Duration::from_millis(300));
+    for dc in [384, 1024] {
+        let (q, mut tables) = (values(dc), vec![0; dc * 4]);
+        group.bench_function(BenchmarkId::from_parameter(dc), |b| {
+            b.iter(|| fastscan::build_tables(bb(&q), dc, bb(&mut tables)))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels);
+criterion_main!(benches);
