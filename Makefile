@@ -1,0 +1,131 @@
+# The front door of pg_hnsw.
+#
+#   make                      build the extension for the PostgreSQL of PG_CONFIG
+#   make install              put it there (as a user who may write there; DESTDIR is honoured)
+#   make uninstall            take it out again
+#   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
+#   make demo                 semantic search over PostgreSQL's own documentation, start to end
+#   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
+#   make bench                against pgvector (BENCH=full for the published sizes)
+#   make fmt lint clean
+#
+# demo, test and bench never touch the system's PostgreSQL: scripts/postgres.sh makes private
+# copies of it, and fetches what is missing.
+
+PG_CONFIG ?= pg_config
+# Which installation `make install` writes to, when not the one built against.
+INSTALL_CONFIG ?= $(PG_CONFIG)
+# PostgreSQL versions that `make test` covers; the first one fully.
+MAJORS ?= 15 16 18
+# quick or full
+BENCH ?= quick
+# The benchmark needs pgvector beside pg_hnsw: the version that comes with it.
+BENCH_MAJOR ?= 16
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+POSTGRES := scripts/postgres.sh
+# Everything that is not the extension itself is built once, optimised but with all checks, and
+# shared by tests, demo and benchmarks.
+CHECKED := CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG=line-tables-only
+CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 \
+    && echo 'cargo nextest run --no-tests=pass' || echo 'cargo test') --no-fail-fast
+
+# Evaluated in recipes only: on a fresh machine pg_config appears while make runs.
+FULL_PG_CONFIG = $(shell command -v $(PG_CONFIG))
+MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+LIBRARY = $(TARGET)/pg$(MAJOR)/pg_hnsw.so
+EXTENSION_DIR = $(DESTDIR)$(shell $(INSTALL_CONFIG) --sharedir)/extension
+LIBRARY_DIR = $(DESTDIR)$(shell $(INSTALL_CONFIG) --pkglibdir)
+
+# The drivers of the installation itself, or those that the caller names.
+DRIVERS = $(dir $(shell $(PG_CONFIG) --pgxs))../test
+PG_REGRESS = $(DRIVERS)/regress/pg_regress
+PG_ISOLATION_REGRESS = $(DRIVERS)/isolation/pg_isolation_regress
+REGRESS_OPTIONS = --inputdir=tests --bindir='$(shell $(PG_CONFIG) --bindir)' --load-extension=pg_hnsw
+REGRESS_OUTPUT = $(TARGET)/regress/pg$(MAJOR)
+REGRESS = $(sort $(basename $(notdir $(wildcard tests/sql/*.sql))))
+ISOLATION = $(sort $(basename $(notdir $(wildcard tests/specs/*.spec))))
+
+PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-logs
+
+export DEBIAN_FRONTEND := noninteractive
+.DEFAULT_GOAL := all
+.PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
+    demo test bench packages fmt lint clean test-crates
+
+all:
+	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
+	PGRX_PG_CONFIG_PATH="$(FULL_PG_CONFIG)" cargo build --release -p pg_hnsw --no-default-features --features pg$(MAJOR)
+	@mkdir -p $(dir $(LIBRARY))
+	@cp -pf $(TARGET)/release/libpg_hnsw.so $(LIBRARY)
+
+# Does not build where there is something to install, so that `make && sudo make install` needs
+# no Rust for root. The library is renamed into place: servers may have the old one mapped.
+install:
+	@test -e $(LIBRARY) || $(MAKE) all
+	install -d "$(EXTENSION_DIR)" "$(LIBRARY_DIR)"
+	install -m 644 pg_hnsw.control sql/pg_hnsw--*.sql "$(EXTENSION_DIR)/"
+	install -m 755 $(LIBRARY) "$(LIBRARY_DIR)/pg_hnsw.so.new"
+	mv -f "$(LIBRARY_DIR)/pg_hnsw.so.new" "$(LIBRARY_DIR)/pg_hnsw.so"
+
+uninstall:
+	rm -f "$(LIBRARY_DIR)/pg_hnsw.so" "$(EXTENSION_DIR)/pg_hnsw.control" "$(EXTENSION_DIR)"/pg_hnsw--*.sql
+
+installcheck: installcheck-sql installcheck-isolation
+
+installcheck-sql:
+	@mkdir -p $(REGRESS_OUTPUT)/sql
+	$(PG_REGRESS) $(REGRESS_OPTIONS) --outputdir=$(REGRESS_OUTPUT)/sql --dbname=pg_hnsw_regression $(REGRESS)
+
+installcheck-isolation:
+	@mkdir -p $(REGRESS_OUTPUT)/isolation
+	$(PG_ISOLATION_REGRESS) $(REGRESS_OPTIONS) --outputdir=$(REGRESS_OUTPUT)/isolation --dbname=pg_hnsw_isolation $(ISOLATION)
+
+packages:
+	@$(POSTGRES) packages
+
+# Builds the extension for version NN and installs it into the private copy of that version.
+private-%: packages
+	@$(MAKE) --no-print-directory all PG_CONFIG="$$($(POSTGRES) config $*)"
+	@$(MAKE) --no-print-directory install PG_CONFIG="$$($(POSTGRES) config $*)" \
+	    INSTALL_CONFIG="$$($(POSTGRES) private $*)" >/dev/null
+
+# Regression and isolation tests of version NN on a throwaway server. The drivers are always
+# those of version 15: those that come with PostgreSQL 18 there do not start.
+test-sql-% test-isolation-%: private-%
+	@$(CHECKED) cargo build -q -p cluster
+	@$(PRIVATE) $(TARGET)/debug/throwaway -- $(MAKE) --no-print-directory \
+	    installcheck-$(word 2,$(subst -, ,$@)) DRIVERS="$$($(POSTGRES) drivers)"
+
+test-crates:
+	$(CHECKED) $(CARGO_TEST) --workspace --exclude pg_hnsw --exclude cluster-tests
+
+# All cluster tests of version NN.
+test-cluster-%: private-%
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests
+
+# Only the tests of recall.
+test-recall-%: private-%
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer
+
+test:
+	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh
+
+demo: private-15
+	@$(CHECKED) cargo build -q -p demo
+	@PG_CONFIG="$$($(POSTGRES) private 15)" $(TARGET)/debug/demo
+
+bench: private-$(BENCH_MAJOR)
+	@$(CHECKED) cargo build -q -p pg-hnsw-bench
+	@PG_CONFIG="$$($(POSTGRES) private $(BENCH_MAJOR))" $(TARGET)/debug/pg-hnsw-bench $(BENCH) --output $(TARGET)/bench
+
+fmt:
+	cargo fmt --all
+
+lint: packages
+	cargo fmt --all --check
+	PGRX_PG_CONFIG_PATH="$$($(POSTGRES) config 15)" cargo clippy --release --workspace --all-targets -- -D warnings
+
+clean:
+	cargo clean
+	rm -rf "/tmp/pg_hnsw-$$(id -u)-$$(pwd -P | cksum | cut -d' ' -f1)"

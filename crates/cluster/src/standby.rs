@@ -1,0 +1,49 @@
+//! A streaming replica of a server.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::{Options, Server};
+
+/// How long a standby may take to replay what the primary wrote.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
+
+impl Server {
+    /// A hot standby of this server, made with `pg_basebackup` and already streaming.
+    pub fn standby(&self, options: &Options) -> Result<Self> {
+        let mut standby = Self::prepare(self.installation())?;
+        let data = standby.data_dir();
+        standby.run("pg_basebackup", |command| {
+            command
+                .arg("-D")
+                .arg(&data)
+                .arg("-h")
+                .arg(self.host())
+                .args(["-p", &self.port().to_string(), "-U", "postgres"])
+                .args(["-R", "-X", "stream", "-c", "fast", "--no-sync"])
+        })?;
+        standby.append_conf(options)?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Waits until this standby has replayed everything that the primary has written so far.
+    pub fn catch_up_with(&self, primary: &Self) -> Result<()> {
+        let target: String = primary
+            .connect("postgres")?
+            .query_one("SELECT pg_current_wal_lsn()::text", &[])?
+            .get(0);
+        let mut client = self.connect("postgres")?;
+        let deadline = Instant::now() + CATCH_UP_PATIENCE;
+        let query = format!("SELECT coalesce(pg_last_wal_replay_lsn() >= '{target}', false)");
+        while !client.query_one(&query, &[])?.get::<_, bool>(0) {
+            if Instant::now() > deadline {
+                bail!("the standby did not reach {target} within {CATCH_UP_PATIENCE:?}");
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
