@@ -1,0 +1,146 @@
+//! The aggregate `avg`: its state is a `float8[]` of the count and the sums of the elements.
+#![allow(unsafe_code, reason = "the state is updated in place")]
+
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+
+use super::array::{Array, new_array};
+use super::dense::{Dense, NewDense};
+use super::element::{Element, check_dimensions, check_finite};
+use super::error;
+use super::function::{Argument, Returned};
+use super::varlena::NewVarlena;
+
+/// The state as a function got it.
+pub struct State<'a> {
+    array: Array<'a>,
+    /// Whether the function may change it: it is called as part of the aggregate.
+    is_own: bool,
+}
+
+/// The state as a function leaves it.
+pub enum NewState {
+    /// A new array.
+    New(NewVarlena),
+    /// The array that was passed, perhaps changed.
+    Same(Datum),
+}
+
+impl Argument for State<'_> {
+    unsafe fn from_argument(datum: Datum, fcinfo: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise; AggCheckCallContext only reads the call.
+        unsafe {
+            let is_own = pg_sys::AggCheckCallContext(fcinfo, std::ptr::null_mut()) != 0;
+            State {
+                array: Array::from_argument(datum, fcinfo),
+                is_own,
+            }
+        }
+    }
+}
+
+impl Returned for NewState {
+    fn into_datum(self) -> Option<Datum> {
+        match self {
+            NewState::New(array) => Returned::into_datum(array),
+            NewState::Same(datum) => Some(datum),
+        }
+    }
+}
+
+impl<'a> State<'a> {
+    /// The count, and the sums of the elements. Raises an error if the array is no state.
+    fn parts(&self, function: &str) -> (f64, &'a [f64]) {
+        let array = self.array;
+        let is_state = array.dimensions() == 1
+            && !array.has_null_bitmap()
+            && array.element_type() == pg_sys::FLOAT8OID;
+        let numbers: Option<&[f64]> = bytemuck::try_cast_slice(array.bytes()).ok();
+        match numbers.filter(|_| is_state).and_then(<[f64]>::split_first) {
+            Some((count, sums)) if sums.len() + 1 == array.len() => (*count, sums),
+            _ => error::not_a_state(function),
+        }
+    }
+
+    /// The numbers of the state, to change: in place within the aggregate, else in a copy.
+    fn change(self, function: &str, change: impl FnOnce(&mut [f64])) -> NewState {
+        let (count, sums) = self.parts(function);
+        if self.is_own {
+            let numbers = (&raw const sums[0]).wrapping_sub(1).cast_mut();
+            // SAFETY: the aggregate owns its state and passes it to one function at a time;
+            // `parts` found the count in front of this many sums, and they are not used below.
+            change(unsafe { std::slice::from_raw_parts_mut(numbers, 1 + sums.len()) });
+            NewState::Same(self.array.datum())
+        } else {
+            let mut numbers = [&[count], sums].concat();
+            change(&mut numbers);
+            NewState::New(new_array(pg_sys::FLOAT8OID, &numbers))
+        }
+    }
+}
+
+/// Adds a value to the state. The first value sets the number of dimensions.
+pub fn accumulate<E: Element>(state: State, value: Dense<E>, function: &str) -> NewState {
+    let (count, sums) = state.parts(function);
+    let elements = value
+        .values
+        .iter()
+        .map(|element| f64::from(element.to_f32()));
+    if sums.is_empty() {
+        let numbers: Vec<f64> = std::iter::once(count + 1.0).chain(elements).collect();
+        return NewState::New(new_array(pg_sys::FLOAT8OID, &numbers));
+    }
+    check_same_length(sums.len(), value.dimensions());
+    state.change(function, |numbers| {
+        numbers[0] += 1.0;
+        add_finite(&mut numbers[1..], elements);
+    })
+}
+
+/// The state of all values that went into either state.
+pub fn combine<E: Element>(a: State, b: State, function: &str) -> NewState {
+    let (a_count, a_sums) = a.parts(function);
+    let (b_count, b_sums) = b.parts(function);
+    if a_count == 0.0 {
+        return NewState::Same(b.array.datum());
+    }
+    if b_count == 0.0 {
+        return NewState::Same(a.array.datum());
+    }
+    check_same_length(a_sums.len(), b_sums.len());
+    check_dimensions::<E>(a_sums.len());
+    let mut numbers = [&[a_count + b_count], a_sums].concat();
+    add_finite(&mut numbers[1..], b_sums.iter().copied());
+    NewState::New(new_array(pg_sys::FLOAT8OID, &numbers))
+}
+
+/// The mean; null if no value went in.
+pub fn average<E: Element>(state: State, function: &str) -> Option<NewDense<E>> {
+    let (count, sums) = state.parts(function);
+    if count == 0.0 {
+        return None;
+    }
+    let mut result = NewDense::zeroed(sums.len());
+    for (element, sum) in result.values_mut().iter_mut().zip(sums) {
+        *element = E::from_f64(sum / count);
+    }
+    check_finite::<E>(result.values_mut());
+    Some(result)
+}
+
+fn check_same_length(expected: usize, actual: usize) {
+    if expected != actual {
+        error::unexpected_dimensions(expected as i64, actual as i64);
+    }
+}
+
+/// Adds to the sums. Raises an error if one becomes infinite.
+fn add_finite(sums: &mut [f64], values: impl Iterator<Item = f64>) {
+    let mut overflow = false;
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
+        overflow |= sum.is_infinite();
+    }
+    if overflow {
+        error::overflow();
+    }
+}

@@ -1,0 +1,104 @@
+//! New dense values from others: element-wise arithmetic, concatenation, parts, quantisation.
+
+use super::dense::{Dense, NewDense};
+use super::distance::{check_same_dimensions, norm};
+use super::element::Element;
+use super::error;
+use super::varlena::NewVarlena;
+
+/// Applies an operation to the pairs of elements.
+fn element_wise<E: Element>(
+    a: Dense<E>,
+    b: Dense<E>,
+    operation: impl Fn(f32, f32) -> f32,
+) -> NewDense<E> {
+    check_same_dimensions(a, b);
+    let mut result = NewDense::<E>::zeroed(a.dimensions());
+    let mut overflow = false;
+    for ((result, a), b) in result.values_mut().iter_mut().zip(a.values).zip(b.values) {
+        *result = E::from_f32(operation(a.to_f32(), b.to_f32()));
+        overflow |= result.to_f32().is_infinite();
+    }
+    if overflow {
+        error::overflow();
+    }
+    result
+}
+
+/// The sum.
+pub fn add<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
+    element_wise(a, b, |a, b| a + b)
+}
+
+/// The difference.
+pub fn subtract<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
+    element_wise(a, b, |a, b| a - b)
+}
+
+/// The products of the elements. A product that becomes zero is an error.
+pub fn multiply<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
+    let mut result = element_wise(a, b, |a, b| a * b);
+    let zero = E::default();
+    let vanished = |((result, a), b): ((&E, &E), &E)| *result == zero && *a != zero && *b != zero;
+    if result
+        .values_mut()
+        .iter()
+        .zip(a.values)
+        .zip(b.values)
+        .any(vanished)
+    {
+        error::underflow();
+    }
+    result
+}
+
+/// `a` followed by `b`.
+pub fn concatenate<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
+    let mut result = NewDense::zeroed(a.dimensions() + b.dimensions());
+    let (left, right) = result.values_mut().split_at_mut(a.dimensions());
+    left.copy_from_slice(a.values);
+    right.copy_from_slice(b.values);
+    result
+}
+
+/// The value scaled to length 1; zero stays zero.
+pub fn normalize<E: Element>(value: Dense<E>) -> NewDense<E> {
+    let mut result = NewDense::<E>::zeroed(value.dimensions());
+    let norm = norm(value);
+    if norm > 0.0 {
+        for (result, element) in result.values_mut().iter_mut().zip(value.values) {
+            *result = E::from_f64(f64::from(element.to_f32()) / norm);
+            if result.to_f32().is_infinite() {
+                error::overflow();
+            }
+        }
+    }
+    result
+}
+
+/// The `count` elements from the 1-based position `start`, as far as they exist.
+pub fn subvector<E: Element>(value: Dense<E>, start: i32, count: i32) -> NewDense<E> {
+    let limit = value.dimensions() as i64;
+    let first = i64::from(start) - 1;
+    let end = (first + i64::from(count)).min(limit);
+    let first = first.max(0);
+    if count < 1 || first >= end {
+        error::no_dimensions::<E>();
+    }
+    NewDense::from_slice(&value.values[first as usize..end as usize])
+}
+
+/// One bit for each element, set if it is positive, as a `bit` value.
+pub fn binary_quantize<E: Element>(value: Dense<E>) -> NewVarlena {
+    /// Bytes of the number of bits, in front of the bits.
+    const LENGTH: usize = 4;
+    let mut bits = NewVarlena::zeroed(LENGTH + value.dimensions().div_ceil(8));
+    let (length, bytes) = bits.payload_mut().split_at_mut(LENGTH);
+    length.copy_from_slice(&(value.dimensions() as i32).to_ne_bytes());
+    for (byte, elements) in bytes.iter_mut().zip(value.values.chunks(8)) {
+        for (index, element) in elements.iter().enumerate() {
+            *byte |= u8::from(*element > E::default()) << (7 - index);
+        }
+    }
+    bits
+}

@@ -1,0 +1,228 @@
+//! One-dimensional PostgreSQL arrays: casts from and to them, and the state of aggregates.
+#![allow(unsafe_code, reason = "PostgreSQL's own conversions read the array")]
+
+use bytemuck::{Pod, Zeroable};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
+
+use super::dense::{Dense, NewDense};
+use super::element::{Element, check_dimensions, check_finite};
+use super::error;
+use super::function::Argument;
+use super::typmod::check_typmod;
+use super::varlena::{Detoasted, HEADER, NewVarlena};
+
+/// The fields between the length word and the sizes of the dimensions.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Fields {
+    ndim: i32,
+    /// Where the elements start, counted from the length word; 0 if there is no null bitmap.
+    data_offset: i32,
+    element_type: u32,
+}
+
+/// The sizes and lower bounds of a one-dimensional array.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Bounds {
+    size: i32,
+    lower_bound: i32,
+}
+
+const FIELDS: usize = size_of::<Fields>();
+const BOUNDS: usize = size_of::<Bounds>();
+
+unsafe extern "C-unwind" {
+    /// The SQL function; its wrapper in `pg_sys` cannot be passed as a C function.
+    fn numeric_float4(fcinfo: FunctionCallInfo) -> Datum;
+}
+
+/// A borrowed array of any element type.
+#[derive(Clone, Copy)]
+pub struct Array<'a> {
+    datum: Datum,
+    payload: &'a [u8],
+}
+
+impl Argument for Array<'_> {
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        let payload = unsafe { Detoasted::new(datum) }.payload();
+        // The detoasted array starts at its length word.
+        Array {
+            datum: Datum::from(payload.as_ptr().wrapping_sub(HEADER)),
+            payload,
+        }
+    }
+}
+
+impl<'a> Array<'a> {
+    /// The array, not toasted.
+    pub fn datum(&self) -> Datum {
+        self.datum
+    }
+
+    fn fields(&self) -> Fields {
+        self.payload
+            .get(..FIELDS)
+            .map_or(Fields::zeroed(), bytemuck::pod_read_unaligned)
+    }
+
+    /// The number of dimensions; 0 for an empty array.
+    pub fn dimensions(&self) -> i32 {
+        self.fields().ndim
+    }
+
+    /// The type of the elements.
+    pub fn element_type(&self) -> Oid {
+        Oid::from(self.fields().element_type)
+    }
+
+    /// Whether the array has a null bitmap, even if no bit of it is set.
+    pub fn has_null_bitmap(&self) -> bool {
+        self.fields().data_offset != 0
+    }
+
+    fn contains_nulls(&self) -> bool {
+        // SAFETY: the array is valid as long as `'a`.
+        self.has_null_bitmap() && unsafe { pg_sys::array_contains_nulls(self.pointer()) }
+    }
+
+    /// The number of elements of an array of at most one dimension.
+    pub fn len(&self) -> usize {
+        let bounds = self
+            .payload
+            .get(FIELDS..FIELDS + BOUNDS)
+            .filter(|_| self.dimensions() > 0);
+        bounds.map_or(0, |bounds| {
+            bytemuck::pod_read_unaligned::<Bounds>(bounds).size as usize
+        })
+    }
+
+    /// The elements of an array of at most one dimension, of a type of fixed length, without nulls.
+    pub fn bytes(&self) -> &'a [u8] {
+        let start = match self.fields().data_offset {
+            0 => FIELDS + BOUNDS,
+            offset => offset as usize - HEADER,
+        };
+        self.payload.get(start..).unwrap_or_default()
+    }
+
+    fn pointer(&self) -> *mut pg_sys::ArrayType {
+        self.datum.cast_mut_ptr()
+    }
+
+    /// The elements as datums, for types of variable length.
+    fn datums(&self, element_type: Oid) -> &'a [Datum] {
+        let mut elements = std::ptr::null_mut();
+        let mut count = 0;
+        // SAFETY: the array is valid and has elements of this type, which is of variable length
+        // and aligned to 4 bytes; the result lives in the current memory context, that of the call.
+        unsafe {
+            pg_sys::deconstruct_array(
+                self.pointer(),
+                element_type,
+                -1,
+                false,
+                pg_sys::TYPALIGN_INT as std::ffi::c_char,
+                &mut elements,
+                std::ptr::null_mut(),
+                &mut count,
+            );
+            slice_of(elements, count)
+        }
+    }
+
+    /// The numbers of a list of type modifiers. Raises an error if they are not integers.
+    pub fn integer_typmods(&self) -> &'a [i32] {
+        let mut count = 0;
+        // SAFETY: the array is valid; the function checks its element type, and allocates the
+        // result in the current memory context, that of the call.
+        unsafe {
+            let numbers = pg_sys::ArrayGetIntegerTypmods(self.pointer(), &mut count);
+            slice_of(numbers, count)
+        }
+    }
+}
+
+/// # Safety
+/// `start` is null or points to `count` values that live as long as the call.
+unsafe fn slice_of<'a, T>(start: *const T, count: i32) -> &'a [T] {
+    if start.is_null() || count <= 0 {
+        return &[];
+    }
+    // SAFETY: the caller's promise.
+    unsafe { std::slice::from_raw_parts(start, count as usize) }
+}
+
+/// Makes a value from an array of numbers, and checks it against the type modifier.
+pub fn from_array<E: Element>(array: Array, typmod: i32) -> NewDense<E> {
+    if array.dimensions() > 1 {
+        error::array_not_flat();
+    }
+    if array.contains_nulls() {
+        error::array_with_nulls();
+    }
+    let count = array.len();
+    check_dimensions::<E>(count);
+    check_typmod(typmod, count);
+
+    let mut new = NewDense::zeroed(count);
+    let values = new.values_mut();
+    match array.element_type() {
+        pg_sys::INT4OID => fill(values, array.bytes(), |bytes| {
+            E::from_f32(i32::from_ne_bytes(bytes) as f32)
+        }),
+        pg_sys::FLOAT4OID => fill(values, array.bytes(), |bytes| {
+            E::from_f32(f32::from_ne_bytes(bytes))
+        }),
+        pg_sys::FLOAT8OID => fill(values, array.bytes(), |bytes| {
+            E::from_f64(f64::from_ne_bytes(bytes))
+        }),
+        pg_sys::NUMERICOID => {
+            for (value, datum) in values.iter_mut().zip(array.datums(pg_sys::NUMERICOID)) {
+                *value = E::from_f32(numeric_to_f32(*datum));
+            }
+        }
+        _ => error::unsupported_array_type(),
+    }
+    check_finite::<E>(values);
+    new
+}
+
+/// Converts the elements of an array one by one.
+fn fill<E, const N: usize>(values: &mut [E], bytes: &[u8], convert: impl Fn([u8; N]) -> E) {
+    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *value = convert(*bytes);
+    }
+}
+
+fn numeric_to_f32(numeric: Datum) -> f32 {
+    // SAFETY: the datum is a non-null numeric, and numeric_float4 returns a float4.
+    let datum =
+        unsafe { pg_sys::DirectFunctionCall1Coll(Some(numeric_float4), Oid::INVALID, numeric) };
+    f32::from_bits(datum.value() as u32)
+}
+
+/// Makes an array of `real`.
+pub fn to_array(value: Dense<f32>) -> NewVarlena {
+    new_array(pg_sys::FLOAT4OID, value.values)
+}
+
+/// A one-dimensional array without nulls.
+pub fn new_array<T: Pod>(element_type: Oid, elements: &[T]) -> NewVarlena {
+    let mut array = NewVarlena::zeroed(FIELDS + BOUNDS + size_of_val(elements));
+    let (fields, rest) = array.payload_mut().split_at_mut(FIELDS);
+    let (bounds, data) = rest.split_at_mut(BOUNDS);
+    fields.copy_from_slice(bytemuck::bytes_of(&Fields {
+        ndim: 1,
+        data_offset: 0,
+        element_type: element_type.to_u32(),
+    }));
+    bounds.copy_from_slice(bytemuck::bytes_of(&Bounds {
+        size: elements.len() as i32,
+        lower_bound: 1,
+    }));
+    data.copy_from_slice(bytemuck::cast_slice(elements));
+    array
+}

@@ -1,0 +1,219 @@
+//! The callback boundary: how a safe Rust function becomes a C function that SQL can call.
+#![allow(
+    unsafe_code,
+    reason = "the boundary between PostgreSQL's calling convention and safe code"
+)]
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+
+use super::dense::{Dense, NewDense, Original, Transient};
+use super::element::Element;
+use super::varlena::NewVarlena;
+
+/// Exports Rust functions as C functions with the prefix `pg_hnsw_`, version-1 calling convention.
+/// All are declared STRICT in SQL, so no argument is null; argument types state the SQL types.
+macro_rules! sql_functions {
+    ($(
+        $(#[$attribute:meta])*
+        fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty $body:block
+    )*) => {$(
+        #[allow(unsafe_code, reason = "exports the symbol and reads the arguments")]
+        const _: () = {
+            use $crate::types::function;
+
+            #[unsafe(export_name = concat!("pg_finfo_pg_hnsw_", stringify!($name)))]
+            extern "C-unwind" fn info() -> &'static pgrx::pg_sys::Pg_finfo_record {
+                &function::VERSION_1
+            }
+
+            #[unsafe(export_name = concat!("pg_hnsw_", stringify!($name)))]
+            unsafe extern "C-unwind" fn call(
+                fcinfo: pgrx::pg_sys::FunctionCallInfo,
+            ) -> pgrx::pg_sys::Datum {
+                $(#[$attribute])*
+                #[inline(always)]
+                fn $name($($argument: $type),*) -> $result $body
+
+                // SAFETY: PostgreSQL passes a valid call, and the extension script declares the
+                // function STRICT, with the SQL types that the Rust types stand for.
+                unsafe {
+                    pgrx::pg_sys::panic::pgrx_extern_c_guard(move || {
+                        let mut arguments = function::Arguments::new(fcinfo);
+                        $(let $argument: $type = arguments.next();)*
+                        arguments.returned($name($($argument),*))
+                    })
+                }
+            }
+        };
+    )*};
+}
+
+pub(super) use sql_functions;
+
+/// Says that a function uses the version-1 calling convention.
+pub static VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+
+/// The arguments of one call, taken in order.
+pub struct Arguments {
+    fcinfo: FunctionCallInfo,
+    next: usize,
+}
+
+impl Arguments {
+    /// # Safety
+    /// `fcinfo` is a valid call that lasts as long as the result and everything taken from it.
+    #[inline(always)]
+    pub unsafe fn new(fcinfo: FunctionCallInfo) -> Self {
+        Arguments { fcinfo, next: 0 }
+    }
+
+    /// The next argument.
+    ///
+    /// # Safety
+    /// The call has one more argument, not null, of the SQL type that `T` stands for.
+    #[inline(always)]
+    pub unsafe fn next<T: Argument>(&mut self) -> T {
+        let index = self.next;
+        self.next += 1;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let argument = (*self.fcinfo).args.as_ptr().add(index);
+            T::from_argument((*argument).value, self.fcinfo)
+        }
+    }
+
+    /// Hands the result to PostgreSQL.
+    #[inline(always)]
+    pub fn returned<T: Returned>(self, result: T) -> Datum {
+        result.into_datum().unwrap_or_else(|| {
+            // SAFETY: `new` was promised a valid call.
+            unsafe { (*self.fcinfo).isnull = true }
+            Datum::null()
+        })
+    }
+}
+
+/// A Rust type that stands for the SQL type of an argument.
+pub trait Argument {
+    /// # Safety
+    /// `datum` is a non-null argument of the call `fcinfo`, of this SQL type,
+    /// and the call outlives the result.
+    unsafe fn from_argument(datum: Datum, fcinfo: FunctionCallInfo) -> Self;
+}
+
+/// A Rust type that stands for the SQL type of a result.
+pub trait Returned {
+    /// The result, or `None` for a null.
+    fn into_datum(self) -> Option<Datum>;
+}
+
+impl<E: Element> Argument for Dense<'_, E> {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Dense::from_datum(datum) }
+    }
+}
+
+impl<E: Element> Argument for Original<'_, E> {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        Original {
+            datum,
+            value: unsafe { Dense::from_datum(datum) },
+        }
+    }
+}
+
+impl<E> Returned for Original<'_, E> {
+    fn into_datum(self) -> Option<Datum> {
+        Some(self.datum)
+    }
+}
+
+impl<E: Element> Argument for Transient<'_, E> {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Transient::from_datum(datum) }
+    }
+}
+
+impl Argument for i32 {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        datum.value() as i32
+    }
+}
+
+impl Argument for bool {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        datum.value() as u8 != 0
+    }
+}
+
+impl Argument for pg_sys::Oid {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        pg_sys::Oid::from(datum.value() as u32)
+    }
+}
+
+impl Argument for &CStr {
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        // SAFETY: a non-null argument of type cstring is a zero-terminated string.
+        unsafe { CStr::from_ptr(datum.cast_mut_ptr()) }
+    }
+}
+
+impl Returned for f64 {
+    #[inline(always)]
+    fn into_datum(self) -> Option<Datum> {
+        Some(Datum::from(self.to_bits()))
+    }
+}
+
+impl Returned for i32 {
+    #[inline(always)]
+    fn into_datum(self) -> Option<Datum> {
+        Some(Datum::from(self))
+    }
+}
+
+impl Returned for bool {
+    #[inline(always)]
+    fn into_datum(self) -> Option<Datum> {
+        Some(Datum::from(self))
+    }
+}
+
+impl Returned for NewVarlena {
+    fn into_datum(self) -> Option<Datum> {
+        Some(NewVarlena::into_datum(self))
+    }
+}
+
+impl<E: Element> Returned for NewDense<E> {
+    fn into_datum(self) -> Option<Datum> {
+        self.into_varlena().into_datum().into()
+    }
+}
+
+/// Text for a result of type `cstring`.
+pub struct Text(pub Vec<u8>);
+
+impl Returned for Text {
+    fn into_datum(self) -> Option<Datum> {
+        Some(super::varlena::new_cstring(&self.0))
+    }
+}
+
+impl<T: Returned> Returned for Option<T> {
+    fn into_datum(self) -> Option<Datum> {
+        self.and_then(T::into_datum)
+    }
+}
