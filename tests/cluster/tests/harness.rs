@@ -7,12 +7,17 @@ use cluster::{Options, Server, Shutdown};
 /// A table with one row, committed, for the tests that look whether it is still there.
 fn with_a_row(server: &Server) {
     let mut client = server.connect("postgres").unwrap();
-    client.batch_execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)").unwrap();
+    client
+        .batch_execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)")
+        .unwrap();
 }
 
 fn kept(server: &Server) -> Option<i32> {
     let mut client = server.connect("postgres").unwrap();
-    client.query_opt("SELECT id FROM kept", &[]).unwrap().map(|row| row.get(0))
+    client
+        .query_opt("SELECT id FROM kept", &[])
+        .unwrap()
+        .map(|row| row.get(0))
 }
 
 #[test]
