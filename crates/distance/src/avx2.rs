@@ -1,4 +1,231 @@
-//! Placeholder.
-pub(crate) fn detect() -> Option<&'static crate::Kernels> {
-    None
+//! AVX2 kernels, with FMA and F16C.
+#![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
+
+use crate::Kernels;
+use crate::fastscan::BLOCK;
+use crate::simd::{Simd, kernel_table};
+use std::arch::is_x86_feature_detected as has;
+use std::arch::x86_64::*;
+
+static KERNELS: Kernels = kernel_table!(Avx2, "avx2", target_feature(enable = "avx2,fma,f16c"));
+
+/// The set, if this CPU can run it.
+pub(crate) fn detect() -> Option<&'static Kernels> {
+    (has!("avx2") && has!("fma") && has!("f16c")).then_some(&KERNELS)
+}
+
+struct Avx2;
+
+// SAFETY of the blocks below: `Simd` promises a CPU with the features of this set and pointers
+// valid for the lanes accessed.
+impl Simd for Avx2 {
+    type V = __m256;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_set1_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.cast())) }
+    }
+    #[inline(always)]
+    unsafe fn load_i8(p: *const i8) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_u16(p: *const u16) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()))) }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(p: *const u16) -> __m256 {
+        // SAFETY: see above.
+        unsafe {
+            let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m256) {
+        // SAFETY: see above.
+        unsafe { _mm256_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_f16(p: *mut u16, v: __m256) {
+        // SAFETY: see above.
+        unsafe { _mm_storeu_si128(p.cast(), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(v)) }
+    }
+    #[inline(always)]
+    unsafe fn store_i8(p: *mut i8, v: __m256) {
+        // SAFETY: see above.
+        unsafe {
+            let v = _mm256_cvtps_epi32(v);
+            let v = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+            _mm_storel_epi64(p.cast(), _mm_packs_epi16(v, v))
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn neg_mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_fnmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn abs(a: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), a) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe { _mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sum(a: __m256) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let a = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn max_lane(a: __m256) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let a = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
+            let a = _mm_max_ps(a, _mm_movehl_ps(a, a));
+            _mm_cvtss_f32(_mm_max_ss(a, _mm_movehdup_ps(a)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn non_negative(a: __m256) -> u32 {
+        // SAFETY: see above.
+        unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a, _mm256_setzero_ps())) as u32 }
+    }
+    #[inline(always)]
+    unsafe fn negate(a: __m256, bits: u32) -> __m256 {
+        // SAFETY: see above.
+        unsafe {
+            // Shifts bit `i` to the sign of lane `i`.
+            let shifts = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
+            let signs = _mm256_sllv_epi32(_mm256_set1_epi32(bits as i32), shifts);
+            _mm256_xor_ps(
+                a,
+                _mm256_and_ps(_mm256_castsi256_ps(signs), _mm256_set1_ps(-0.0)),
+            )
+        }
+    }
+    #[inline(always)]
+    unsafe fn hadamard(mut a: __m256) -> __m256 {
+        // SAFETY: see above.
+        unsafe {
+            // Lane `i` becomes `a_i + a_(i^h)`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
+            let b = _mm256_permute_ps::<0b10_11_00_01>(a);
+            a = _mm256_blend_ps::<0xaa>(_mm256_add_ps(a, b), _mm256_sub_ps(b, a));
+            let b = _mm256_permute_ps::<0b01_00_11_10>(a);
+            a = _mm256_blend_ps::<0xcc>(_mm256_add_ps(a, b), _mm256_sub_ps(b, a));
+            let b = _mm256_permute2f128_ps::<1>(a, a);
+            _mm256_blend_ps::<0xf0>(_mm256_add_ps(a, b), _mm256_sub_ps(b, a))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_i8(a: &[i8], b: &[i8]) -> i32 {
+        let (a, a_tail) = a.as_chunks::<32>();
+        let (b, b_tail) = b.as_chunks::<32>();
+        // SAFETY: see above; both halves of a chunk of 32 bytes are 16 bytes.
+        unsafe {
+            let wide = |p: *const i8| _mm256_cvtepi8_epi16(_mm_loadu_si128(p.cast()));
+            let mut accs = [_mm256_setzero_si256(); 2];
+            for (a, b) in a.iter().zip(b) {
+                for (k, acc) in accs.iter_mut().enumerate() {
+                    let (x, y) = (wide(a.as_ptr().add(16 * k)), wide(b.as_ptr().add(16 * k)));
+                    *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(x, y));
+                }
+            }
+            let v = _mm256_add_epi32(accs[0], accs[1]);
+            let v = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
+            let v = _mm_add_epi32(v, _mm_shuffle_epi32::<0b01_00_11_10>(v));
+            let v = _mm_add_epi32(v, _mm_shuffle_epi32::<0b10_11_00_01>(v));
+            let tail = a_tail.iter().zip(b_tail);
+            _mm_cvtsi128_si32(v)
+                + tail
+                    .map(|(&x, &y)| i32::from(x) * i32::from(y))
+                    .sum::<i32>()
+        }
+    }
+
+    /// Two groups a step. The even bytes are summed in 16-bit lanes together with 256 times the
+    /// odd ones, which are summed alone too and subtracted at the end.
+    #[inline(always)]
+    unsafe fn fastscan(codes: &[u8], tables: &[u8], out: &mut [u16]) {
+        // SAFETY: see above; chunks are 32 bytes, a block of `out` is 32 `u16`s.
+        unsafe {
+            let nibble = _mm256_set1_epi8(15);
+            for (codes, out) in codes
+                .chunks_exact(tables.len())
+                .zip(out.chunks_exact_mut(BLOCK))
+            {
+                let mut all = [_mm256_setzero_si256(); 2];
+                let mut odd = [_mm256_setzero_si256(); 2];
+                for (code, table) in codes.chunks_exact(32).zip(tables.chunks_exact(32)) {
+                    let code = _mm256_loadu_si256(code.as_ptr().cast());
+                    let table = _mm256_loadu_si256(table.as_ptr().cast());
+                    let indices = [code, _mm256_srli_epi16::<4>(code)];
+                    for k in 0..2 {
+                        let index = _mm256_and_si256(indices[k], nibble);
+                        let entry = _mm256_shuffle_epi8(table, index);
+                        all[k] = _mm256_add_epi16(all[k], entry);
+                        odd[k] = _mm256_add_epi16(odd[k], _mm256_srli_epi16::<8>(entry));
+                    }
+                }
+                for k in 0..2 {
+                    let even = _mm256_sub_epi16(all[k], _mm256_slli_epi16::<8>(odd[k]));
+                    let sum_parts = |v| {
+                        let high = _mm256_extracti128_si256::<1>(v);
+                        _mm_add_epi16(_mm256_castsi256_si128(v), high)
+                    };
+                    let (even, odd) = (sum_parts(even), sum_parts(odd[k]));
+                    let p = out.as_mut_ptr().add(16 * k);
+                    _mm_storeu_si128(p.cast(), _mm_unpacklo_epi16(even, odd));
+                    _mm_storeu_si128(p.add(8).cast(), _mm_unpackhi_epi16(even, odd));
+                }
+            }
+        }
+    }
 }

@@ -84,18 +84,17 @@ pub fn build_tables(q: &[f32], dc: usize, tables: &mut [u8]) -> (f32, f32) {
         .iter()
         .zip(tables.as_chunks_mut::<16>().0)
     {
-        // A set bit adds q - (-|q|) over the minimum, a clear one -q + |q|: one of them is zero.
-        let step = group.map(|x| 2.0 * x.abs() * inv_delta);
-        let first = group.map(|x| if x < 0.0 { 1u8 } else { 0 });
-        for (n, entry) in table.iter_mut().enumerate() {
-            let mut sum = 0.5;
-            for k in 0..4 {
-                if (n as u8 >> k) & 1 != first[k] {
-                    sum += step[k];
-                }
-            }
-            *entry = sum as u8;
+        // Bit k of the index adds `step[k]` to the entry of all bits clear, so each step doubles
+        // the entries. That one is the sum of the negative steps' magnitudes, as entries start
+        // at zero.
+        let step = group.map(|x| 2.0 * x * inv_delta);
+        let mut entries = [-step.iter().map(|s| s.min(0.0)).sum::<f32>(); 16];
+        for (k, s) in step.into_iter().enumerate() {
+            let (low, high) = entries.split_at_mut(1 << k);
+            high.iter_mut().zip(low).for_each(|(h, l)| *h = *l + s);
         }
+        // Adding 2^23 leaves the value, rounded to nearest, in the low bits of the mantissa.
+        *table = entries.map(|e| (e + 8_388_608.0).to_bits() as u8);
     }
     (delta, -magnitudes)
 }

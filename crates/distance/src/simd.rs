@@ -510,9 +510,17 @@ pub(crate) unsafe fn edge_code<S: Simd>(
             }
             out.copy_from_slice(&(mask as u16).to_le_bytes());
         }
-        let total = |[a, b, c, d]: [S::V; 4]| S::sum(S::add(S::add(a, b), S::add(c, d)));
+        let total = |accs: [S::V; 4]| {
+            let used = accs.into_iter().take(16 / S::LANES);
+            S::sum(used.reduce(|a, b| S::add(a, b)).expect("at most 16 lanes"))
+        };
+        let rest = if dc < u.len() {
+            l2_squared::<S>(&u[dc..], &v[dc..])
+        } else {
+            0.0
+        };
         EdgeSums {
-            l2: total(l2) + l2_squared::<S>(&u[dc..], &v[dc..]),
+            l2: total(l2) + rest,
             abs_sum: total(abs_sum),
             dot_u: total(dot_u),
         }
