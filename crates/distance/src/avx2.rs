@@ -154,13 +154,13 @@ impl Simd for Avx2 {
     unsafe fn hadamard(mut a: __m256) -> __m256 {
         // SAFETY: see above.
         unsafe {
-            // Lane `i` becomes `a_i + a_(i^h)`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
-            let b = _mm256_permute_ps::<0b10_11_00_01>(a);
-            a = _mm256_blend_ps::<0xaa>(_mm256_add_ps(a, b), _mm256_sub_ps(b, a));
-            let b = _mm256_permute_ps::<0b01_00_11_10>(a);
-            a = _mm256_blend_ps::<0xcc>(_mm256_add_ps(a, b), _mm256_sub_ps(b, a));
-            let b = _mm256_permute2f128_ps::<1>(a, a);
-            _mm256_blend_ps::<0xf0>(_mm256_add_ps(a, b), _mm256_sub_ps(b, a))
+            // Lane `i` becomes `a_(i^h) + a_i`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
+            let sign1 = _mm256_setr_ps(1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0);
+            let sign2 = _mm256_setr_ps(1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0);
+            let sign4 = _mm256_setr_ps(1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0);
+            a = _mm256_fmadd_ps(a, sign1, _mm256_permute_ps::<0b10_11_00_01>(a));
+            a = _mm256_fmadd_ps(a, sign2, _mm256_permute_ps::<0b01_00_11_10>(a));
+            _mm256_fmadd_ps(a, sign4, _mm256_permute2f128_ps::<1>(a, a))
         }
     }
 

@@ -179,12 +179,13 @@ impl Simd for Avx512 {
     unsafe fn hadamard(mut a: __m512) -> __m512 {
         // SAFETY: see above.
         unsafe {
-            // Lane `i` becomes `a_i + a_(i^h)`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
-            let butterfly = |a, b, upper| _mm512_mask_sub_ps(_mm512_add_ps(a, b), upper, b, a);
-            a = butterfly(a, _mm512_permute_ps::<0b10_11_00_01>(a), 0xaaaa);
-            a = butterfly(a, _mm512_permute_ps::<0b01_00_11_10>(a), 0xcccc);
-            a = butterfly(a, _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a), 0xf0f0);
-            butterfly(a, _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a), 0xff00)
+            // Lane `i` becomes `a_(i^h) + a_i`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
+            let one = _mm512_set1_ps(1.0);
+            let sign = |upper| _mm512_mask_sub_ps(one, upper, _mm512_setzero_ps(), one);
+            a = _mm512_fmadd_ps(a, sign(0xaaaa), _mm512_permute_ps::<0b10_11_00_01>(a));
+            a = _mm512_fmadd_ps(a, sign(0xcccc), _mm512_permute_ps::<0b01_00_11_10>(a));
+            a = _mm512_fmadd_ps(a, sign(0xf0f0), _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a));
+            _mm512_fmadd_ps(a, sign(0xff00), _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a))
         }
     }
 

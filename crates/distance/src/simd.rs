@@ -328,38 +328,16 @@ pub(crate) unsafe fn max_abs<S: Simd>(x: &[f32]) -> f32 {
     }
 }
 
-/// Walsh-Hadamard butterflies at distance `h` and, with `radix4`, also at `2 * h`.
+/// Butterflies of four vectors at distances one and two.
 ///
 /// # Safety
-/// The module's contract; `p` is valid for `n` elements, a multiple of twice the largest distance,
-/// and `h` is a multiple of `LANES`.
+/// The module's contract.
 #[inline(always)]
-unsafe fn hadamard_pass<S: Simd>(p: *mut f32, n: usize, h: usize, radix4: bool) {
-    // SAFETY: block and offset and the largest distance add up to less than `n`.
+unsafe fn butterfly4<S: Simd>([a, b, c, d]: [S::V; 4]) -> [S::V; 4] {
+    // SAFETY: the module's contract.
     unsafe {
-        let mut block = 0;
-        while block < n {
-            let mut i = block;
-            while i < block + h {
-                let (p0, p1) = (p.add(i), p.add(i + h));
-                let (a, b) = (S::load(p0), S::load(p1));
-                let (s, d) = (S::add(a, b), S::sub(a, b));
-                if radix4 {
-                    let (p2, p3) = (p.add(i + 2 * h), p.add(i + 3 * h));
-                    let (a, b) = (S::load(p2), S::load(p3));
-                    let (t, e) = (S::add(a, b), S::sub(a, b));
-                    S::store(p0, S::add(s, t));
-                    S::store(p1, S::add(d, e));
-                    S::store(p2, S::sub(s, t));
-                    S::store(p3, S::sub(d, e));
-                } else {
-                    S::store(p0, s);
-                    S::store(p1, d);
-                }
-                i += S::LANES;
-            }
-            block += if radix4 { 4 * h } else { 2 * h };
-        }
+        let (s, t, u, v) = (S::add(a, b), S::sub(a, b), S::add(c, d), S::sub(c, d));
+        [S::add(s, u), S::add(t, v), S::sub(s, u), S::sub(t, v)]
     }
 }
 
@@ -367,33 +345,44 @@ unsafe fn hadamard_pass<S: Simd>(p: *mut f32, n: usize, h: usize, radix4: bool) 
 pub(crate) unsafe fn hadamard<S: Simd>(x: &mut [f32]) {
     let n = x.len();
     assert!(n.is_power_of_two());
-    if n < S::LANES {
+    if n < 4 * S::LANES {
         return hadamard_scalar(x);
     }
     let p = x.as_mut_ptr();
-    // SAFETY: `n` is a multiple of LANES; `h` runs over powers of two from LANES, and a pass over
-    // distances up to `h` (radix 4: `2 * h`) runs only while twice that is at most `n`.
+    // Two levels of butterflies a pass, which halves the loads and stores.
+    // SAFETY: `n` is a multiple of 4 * LANES; a pass over four (two) vectors at distance `h`
+    // starts at block + i, with block a multiple of 4 * h (2 * h) below `n` and i < h.
     unsafe {
-        let mut i = 0;
-        while i < n {
-            S::store(p.add(i), S::hadamard(S::load(p.add(i))));
-            i += S::LANES;
+        for i in (0..n).step_by(4 * S::LANES) {
+            let at = |k: usize| p.add(i + k * S::LANES);
+            let v = std::array::from_fn(|k| S::hadamard(S::load(at(k))));
+            for (k, v) in butterfly4::<S>(v).into_iter().enumerate() {
+                S::store(at(k), v);
+            }
         }
-        let mut h = S::LANES;
-        while h < n {
-            let radix4 = 4 * h <= n;
-            if radix4 {
-                hadamard_pass::<S>(p, n, h, true);
-                h *= 4;
-            } else {
-                hadamard_pass::<S>(p, n, h, false);
-                h *= 2;
+        let mut h = 4 * S::LANES;
+        while 4 * h <= n {
+            for block in (0..n).step_by(4 * h) {
+                for i in (block..block + h).step_by(S::LANES) {
+                    let v = std::array::from_fn(|k| S::load(p.add(i + k * h)));
+                    for (k, v) in butterfly4::<S>(v).into_iter().enumerate() {
+                        S::store(p.add(i + k * h), v);
+                    }
+                }
+            }
+            h *= 4;
+        }
+        if h < n {
+            for i in (0..h).step_by(S::LANES) {
+                let (a, b) = (S::load(p.add(i)), S::load(p.add(i + h)));
+                S::store(p.add(i), S::add(a, b));
+                S::store(p.add(i + h), S::sub(a, b));
             }
         }
     }
 }
 
-/// The transform by its definition, for lengths below one vector.
+/// The scalar transform, for lengths below four vectors.
 pub(crate) fn hadamard_scalar(x: &mut [f32]) {
     let mut h = 1;
     while h < x.len() {
