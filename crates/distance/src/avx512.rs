@@ -206,7 +206,7 @@ impl Simd for Avx512 {
                 i += 64;
             }
             while i < n {
-                let mask = (u64::MAX >> 32.max(64 - (n - i).min(32))) as __mmask32;
+                let mask = (u64::MAX >> (64 - (n - i).min(32))) as __mmask32;
                 let tail = |p| _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(mask, p));
                 let products = _mm512_madd_epi16(tail(a.add(i)), tail(b.add(i)));
                 accs[0] = _mm512_add_epi32(accs[0], products);

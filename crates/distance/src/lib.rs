@@ -12,6 +12,9 @@
 //! | `avx512_vnni` (+VNNI, VBMI) | as `avx512` | as `avx512` | `vpdpbusd` | 4 groups, `vpermb` + `vpdpbusd` |
 //! | `neon` | 4 | `fcvtl` | `smull` + `sadalp` | 1 group, `tbl` |
 //!
+//! No alignment is needed, but a load that crosses a cache line costs two: with AVX-512, slices
+//! aligned to 64 bytes are about a quarter faster.
+//!
 //! The floating-point kernels are written once, generic over a small vector trait (`simd.rs`);
 //! each instruction set implements that trait. Sets differ in summation order and in fused
 //! multiply-adds, so their floating-point results agree only to rounding. The integer kernels
