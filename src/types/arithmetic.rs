@@ -6,50 +6,56 @@ use super::element::Element;
 use super::error;
 use super::varlena::NewVarlena;
 
-/// Applies an operation to the pairs of elements.
+/// Applies an operation to the pairs of elements, and `check` to each result and its operands.
 fn element_wise<E: Element>(
     a: Dense<E>,
     b: Dense<E>,
     operation: impl Fn(f32, f32) -> f32,
+    check: impl Fn(E, E, E),
 ) -> NewDense<E> {
     check_same_dimensions(a, b);
-    let mut result = NewDense::<E>::zeroed(a.dimensions());
-    let mut overflow = false;
-    for ((result, a), b) in result.values_mut().iter_mut().zip(a.values).zip(b.values) {
+    let mut new = NewDense::<E>::zeroed(a.dimensions());
+    let results = new.values_mut();
+    for ((result, a), b) in results.iter_mut().zip(a.values).zip(b.values) {
         *result = E::from_f32(operation(a.to_f32(), b.to_f32()));
-        overflow |= result.to_f32().is_infinite();
     }
-    if overflow {
+    // Apart from the arithmetic, so that the compiler vectorises that.
+    for ((result, a), b) in results.iter().zip(a.values).zip(b.values) {
+        check(*result, *a, *b);
+    }
+    new
+}
+
+fn check_overflow<E: Element>(result: E) {
+    if result.to_f32().is_infinite() {
         error::overflow();
     }
-    result
 }
 
 /// The sum.
 pub fn add<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
-    element_wise(a, b, |a, b| a + b)
+    element_wise(a, b, |a, b| a + b, |result, _, _| check_overflow(result))
 }
 
 /// The difference.
 pub fn subtract<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
-    element_wise(a, b, |a, b| a - b)
+    element_wise(a, b, |a, b| a - b, |result, _, _| check_overflow(result))
 }
 
-/// The products of the elements. A product that becomes zero is an error.
+/// The products of the elements. A product that vanishes is an error.
 pub fn multiply<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
-    let mut result = element_wise(a, b, |a, b| a * b);
     let zero = E::default();
-    let vanished = |((result, a), b): ((&E, &E), &E)| *result == zero && *a != zero && *b != zero;
-    if result
-        .values_mut()
-        .iter()
-        .zip(a.values)
-        .zip(b.values)
-        .any(vanished)
-    {
-        error::underflow();
-    }
-    result
+    element_wise(
+        a,
+        b,
+        |a, b| a * b,
+        |result, a, b| {
+            check_overflow(result);
+            if result == zero && a != zero && b != zero {
+                error::underflow();
+            }
+        },
+    )
 }
 
 /// `a` followed by `b`.
@@ -68,9 +74,7 @@ pub fn normalize<E: Element>(value: Dense<E>) -> NewDense<E> {
     if norm > 0.0 {
         for (result, element) in result.values_mut().iter_mut().zip(value.values) {
             *result = E::from_f64(f64::from(element.to_f32()) / norm);
-            if result.to_f32().is_infinite() {
-                error::overflow();
-            }
+            check_overflow(*result);
         }
     }
     result
