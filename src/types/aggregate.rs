@@ -60,22 +60,6 @@ impl<'a> State<'a> {
             _ => error::not_a_state(function),
         }
     }
-
-    /// The numbers of the state, to change: in place within the aggregate, else in a copy.
-    fn change(self, function: &str, change: impl FnOnce(&mut [f64])) -> NewState {
-        let (count, sums) = self.parts(function);
-        if self.is_own {
-            let numbers = (&raw const sums[0]).wrapping_sub(1).cast_mut();
-            // SAFETY: the aggregate owns its state and passes it to one function at a time;
-            // `parts` found the count in front of this many sums, and they are not used below.
-            change(unsafe { std::slice::from_raw_parts_mut(numbers, 1 + sums.len()) });
-            NewState::Same(self.array.datum())
-        } else {
-            let mut numbers = [&[count], sums].concat();
-            change(&mut numbers);
-            NewState::New(new_array(pg_sys::FLOAT8OID, &numbers))
-        }
-    }
 }
 
 /// Adds a value to the state. The first value sets the number of dimensions.
@@ -90,10 +74,21 @@ pub fn accumulate<E: Element>(state: State, value: Dense<E>, function: &str) -> 
         return NewState::New(new_array(pg_sys::FLOAT8OID, &numbers));
     }
     check_same_length(sums.len(), value.dimensions());
-    state.change(function, |numbers| {
+    let add = |numbers: &mut [f64]| {
         numbers[0] += 1.0;
         add_finite(&mut numbers[1..], elements);
-    })
+    };
+    if state.is_own {
+        let length = 1 + sums.len();
+        // SAFETY: `parts` found this many aligned numbers and no bitmap. The aggregate owns its
+        // state and passes it to one function at a time; `sums` is not used any more.
+        add(unsafe { state.array.floats_mut(length) });
+        NewState::Same(state.array.datum())
+    } else {
+        let mut numbers = [&[count], sums].concat();
+        add(&mut numbers);
+        NewState::New(new_array(pg_sys::FLOAT8OID, &numbers))
+    }
 }
 
 /// The state of all values that went into either state.

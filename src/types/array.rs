@@ -47,11 +47,10 @@ pub struct Array<'a> {
 impl Argument for Array<'_> {
     unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
         // SAFETY: the caller's promise.
-        let payload = unsafe { Detoasted::new(datum) }.payload();
-        // The detoasted array starts at its length word.
+        let array = unsafe { Detoasted::new(datum) };
         Array {
-            datum: Datum::from(payload.as_ptr().wrapping_sub(HEADER)),
-            payload,
+            datum: array.datum(),
+            payload: array.payload(),
         }
     }
 }
@@ -106,6 +105,20 @@ impl<'a> Array<'a> {
             offset => offset as usize - HEADER,
         };
         self.payload.get(start..).unwrap_or_default()
+    }
+
+    /// The elements of an array without a null bitmap, to change.
+    ///
+    /// # Safety
+    /// The array has `count` numbers of type `float8`, aligned to 8 bytes, and nothing else uses
+    /// them as long as the result is in use.
+    pub unsafe fn floats_mut(&self, count: usize) -> &'a mut [f64] {
+        let start = self.datum.cast_mut_ptr::<u8>();
+        // SAFETY: the caller's promise; without a bitmap the elements follow the bounds.
+        unsafe {
+            let elements = start.add(HEADER + FIELDS + BOUNDS).cast();
+            std::slice::from_raw_parts_mut(elements, count)
+        }
     }
 
     fn pointer(&self) -> *mut pg_sys::ArrayType {

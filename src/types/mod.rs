@@ -2,8 +2,8 @@
 //!
 //! One concept a file, generic over the [`Element`](element::Element) that a type stores;
 //! `vector` binds them all to the SQL functions of the type `vector`.
-//! Raw memory is touched in `varlena` and `function` (and, for PostgreSQL's own
-//! conversions, in `array`, `text`, `typmod` and `wire`); the rest is safe code.
+//! `function` is the callback boundary and `varlena` turns datums into slices; other modules that
+//! need PostgreSQL's memory or functions say so in their first lines, the rest is safe code.
 
 mod aggregate;
 mod arithmetic;

@@ -12,6 +12,7 @@ pub const HEADER: usize = 4;
 
 /// A value with its 4-byte header, where it was or as a detoasted copy.
 pub struct Detoasted<'a> {
+    start: *mut pg_sys::varlena,
     payload: &'a [u8],
     is_copy: bool,
 }
@@ -38,6 +39,7 @@ impl<'a> Detoasted<'a> {
             let length = varsize_4b(value).saturating_sub(HEADER);
             let payload = slice::from_raw_parts(value.cast::<u8>().add(HEADER), length);
             Detoasted {
+                start: value,
                 payload,
                 is_copy: value != original,
             }
@@ -50,6 +52,12 @@ impl<'a> Detoasted<'a> {
         self.payload
     }
 
+    /// The value as a datum.
+    #[inline]
+    pub fn datum(&self) -> Datum {
+        Datum::from(self.start)
+    }
+
     /// Gives the copy back, if there was one.
     ///
     /// # Safety
@@ -57,8 +65,8 @@ impl<'a> Detoasted<'a> {
     #[inline]
     pub unsafe fn free(self) {
         if self.is_copy {
-            // SAFETY: pg_detoast_datum allocated the copy, which starts at its header.
-            unsafe { pg_sys::pfree(self.payload.as_ptr().sub(HEADER).cast_mut().cast()) }
+            // SAFETY: pg_detoast_datum allocated the copy.
+            unsafe { pg_sys::pfree(self.start.cast()) }
         }
     }
 }

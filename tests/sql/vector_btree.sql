@@ -48,7 +48,7 @@ DROP TABLE distinct_values;
 -- values stored out of line
 CREATE TABLE wide AS
 	SELECT (array_fill(0, ARRAY[3000]) || ARRAY[(i * 7919) % 1000])::vector AS v
-	FROM generate_series(1, 1000) i;
+	FROM generate_series(1, 200) i;
 SELECT count(*), count(DISTINCT v) FROM wide;
 SELECT bool_and(lower <= v AND vector_cmp(v, lower) >= 0) FROM (
 	SELECT v, lag(v) OVER (ORDER BY v) AS lower FROM wide
