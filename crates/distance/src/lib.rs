@@ -30,8 +30,11 @@ pub mod fastscan;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
+mod prefetch;
 pub mod quantize;
 mod simd;
+
+pub use prefetch::prefetch;
 
 /// The kernels of one instruction set.
 ///

@@ -1,1 +1,48 @@
-//! The HNSW algorithms and the record format, generic over a page store. Knows nothing of PostgreSQL.
+//! HNSW over pages: the record format and the algorithms, generic over a page store.
+//!
+//! Knows nothing of PostgreSQL: pages come through [`store::PageStore`], of which
+//! [`memory::MemoryStore`] is the one that tests use. Everything read from a page is untrusted;
+//! what cannot be right is an [`Error::Corrupted`] that names the block.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`page`] | the body of a page, page kinds, the metapage |
+//! | [`layout`] | sizes and offsets that follow from dimensions, m, metric and storage |
+//! | [`record`] | a node's record: header, lanes, own vector, heap TIDs |
+//! | [`transform`] | centring and random rotation; error bounds of what is stored |
+//! | [`code`] | 1-bit codes of edges (RaBitQ) |
+//! | [`query`] | a query prepared for scoring records |
+//! | [`search`] | greedy descent and beam, the search of scans and of inserts |
+//! | [`scan`] | the resumable scan: rows in order of distance |
+//! | [`prune`] | choice of neighbours |
+//! | [`insert`] | adding one row |
+//! | [`alloc`] | slots: finding, filling, freeing |
+//! | [`tids`] | heap TIDs of nodes that stand for many rows |
+//! | [`build`] | building a graph in memory and writing its pages |
+//! | [`vacuum`] | removing rows, repairing lists, freeing slots |
+//! | [`check`] | structural invariants |
+
+pub mod alloc;
+pub mod build;
+pub mod check;
+pub mod code;
+mod error;
+pub mod index;
+pub mod insert;
+pub mod layout;
+pub mod memory;
+pub mod page;
+pub mod prune;
+pub mod query;
+pub mod record;
+pub mod scan;
+pub mod search;
+pub mod store;
+pub mod tids;
+pub mod transform;
+pub mod vacuum;
+
+pub use error::{Error, Result};
+pub use index::Index;
+pub use layout::{Layout, Metric, Params, Storage};
+pub use record::{NodeId, Tid};

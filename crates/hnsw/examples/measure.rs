@@ -1,0 +1,147 @@
+//! Measures builds and searches over the in-memory store on vectors from .npy files (float16).
+//!
+//! `measure base.npy queries.npy truth.npy cosine|l2|ip|l1 [m] [ef_construction] [storage] [mode]`; mode is
+//! `build` or `insert`. The truth file holds 100 exact neighbours a query.
+
+use half::f16;
+use hnsw::build::{Batch, Builder, HeapArena};
+use hnsw::memory::MemoryStore;
+use hnsw::page::Body;
+use hnsw::query::{Query, Scoring};
+use hnsw::scan::{Resume, Scan, Settings};
+use hnsw::{Index, Metric, Params, Storage, Tid};
+use std::time::Instant;
+
+fn npy(path: &str) -> (Vec<u8>, usize, usize) {
+    let bytes = std::fs::read(path).expect("readable file");
+    let header = u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
+    let text = String::from_utf8_lossy(&bytes[10..10 + header]).to_string();
+    let shape = text.split('(').nth(1).and_then(|s| s.split(')').next()).expect("shape");
+    let mut dims = shape.split(',').filter_map(|s| s.trim().parse::<usize>().ok());
+    let (n, d) = (dims.next().expect("rows"), dims.next().expect("columns"));
+    (bytes[10 + header..].to_vec(), n, d)
+}
+
+fn vectors(path: &str) -> (Vec<f32>, usize, usize) {
+    let (bytes, n, d) = npy(path);
+    let values = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32());
+    (values.collect(), n, d)
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let (base, n, d) = vectors(&args[1]);
+    let (queries, nq, _) = vectors(&args[2]);
+    let (truth, _, k) = npy(&args[3]);
+    let truth: Vec<i32> =
+        truth.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let metric = match args[4].as_str() {
+        "l2" => Metric::L2,
+        "ip" => Metric::InnerProduct,
+        "l1" => Metric::L1,
+        _ => Metric::Cosine,
+    };
+    let number = |i: usize, or: usize| args.get(i).and_then(|s| s.parse().ok()).unwrap_or(or);
+    let storage = match args.get(7).map(String::as_str) {
+        Some("float32") => Storage::Float32,
+        Some("float16") => Storage::Float16,
+        Some("int8") => Storage::Int8,
+        _ => Storage::Auto,
+    };
+    let efc = number(6, 64);
+    let params = Params { dims: d as u32, m: number(5, 16) as u16, metric, storage };
+    let store = MemoryStore::new();
+    let start = Instant::now();
+    let tid = |i: usize| Tid { block: i as u32, offset: 1 };
+    if args.get(8).is_some_and(|s| s == "insert") {
+        Index::create(&store, params, 42).expect("create");
+        let mut index = Index::open(&store).expect("open");
+        let mut state = 1u64;
+        for i in 0..n {
+            state = hnsw::transform::splitmix64(state);
+            let level = hnsw::insert::random_level(
+                ((state >> 11) as f64 + 1.0) / (1u64 << 53) as f64,
+                index.layout().level_factor(),
+            );
+            let x = &base[i * d..(i + 1) * d];
+            if index.needs_centre() {
+                index.establish_centre(x).expect("centre");
+            }
+            index.insert(x, tid(i), level, efc).expect("insert");
+        }
+        println!("insert {:.2} s", start.elapsed().as_secs_f64());
+    } else {
+        let mut centre = vec![0.0; d];
+        let builder: Builder<HeapArena> = Builder::new(params, efc, 42, Vec::new());
+        for x in base.chunks_exact(d).take(10_000) {
+            let y = builder.transform().unrotated(x);
+            centre.iter_mut().zip(y).for_each(|(c, y)| *c += y / 10_000f32.min(n as f32));
+        }
+        let builder: Builder<HeapArena> = Builder::new(params, efc, 42, centre);
+        rayon::in_place_scope(|s| {
+            for start in (0..n).step_by(256) {
+                let mut batch = Batch::new(builder.layout());
+                for i in start..n.min(start + 256) {
+                    builder.push(&mut batch, &base[i * d..(i + 1) * d], tid(i));
+                }
+                let job = builder.prepare(&HeapArena, batch).expect("memory");
+                let builder = &builder;
+                s.spawn(move |_| builder.run(job).expect("build"));
+            }
+        });
+        println!("graph {:.2} s", start.elapsed().as_secs_f64());
+        let plan = builder.finish().expect("plan");
+        println!("plan {:.2} s", start.elapsed().as_secs_f64());
+        use rayon::prelude::*;
+        let pages: Vec<Body> = (0..plan.blocks() as u32)
+            .into_par_iter()
+            .map(|b| {
+                let mut body = Body::ZERO;
+                plan.encode(b, &mut body);
+                body
+            })
+            .collect();
+        println!("pages {} {:.2} s", pages.len(), start.elapsed().as_secs_f64());
+        store.set_pages(pages);
+    }
+    let mut index = Index::open(&store).expect("open");
+    let report = hnsw::check::check(&mut index).expect("check");
+    println!(
+        "nodes {} problems {} first {:?} no in-edge {} unreachable {}",
+        report.nodes,
+        report.problems.len(),
+        report.problems.first(),
+        report.without_in_edge,
+        report.unreachable
+    );
+    println!("layout {:?}", index.layout().params);
+    for ef in [10, 20, 40, 80, 100, 160, 320] {
+        let (mut hits, mut rows) = (0, 0);
+        let reads = store.reads();
+        let start = Instant::now();
+        for q in 0..nq {
+            let query = Query::new(&index, &queries[q * d..(q + 1) * d], Scoring::Metric);
+            let settings = Settings {
+                ef,
+                resume: Resume::Strict,
+                max_visits: 20_000,
+                memory: 4 << 20,
+                skip_dead: true,
+            };
+            let mut scan = Scan::new(query, settings);
+            let exact = &truth[q * k..q * k + 10];
+            for _ in 0..10 {
+                if let Some(row) = scan.next(&mut index).expect("scan") {
+                    rows += 1;
+                    hits += usize::from(exact.contains(&(row.tid.block as i32)));
+                }
+            }
+        }
+        let us = start.elapsed().as_secs_f64() * 1e6 / nq as f64;
+        println!(
+            "ef {ef:4} recall {:.4} rows {rows} reads {:.1} us {us:.1}",
+            hits as f64 / (10 * nq) as f64,
+            (store.reads() - reads) as f64 / nq as f64
+        );
+    }
+}

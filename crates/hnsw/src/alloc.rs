@@ -1,0 +1,200 @@
+//! Slots: finding, filling, freeing.
+//!
+//! A free slot is looked for on the page that this process filled last, on the last page of the
+//! index and on one that the free space map names, in this order; else the index is extended. The
+//! free space map is a hint that a crash may lose; vacuum tells it again.
+
+use crate::index::Index;
+use crate::layout::Layout;
+use crate::page::{
+    Body, HEADER_SIZE, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
+};
+use crate::record::{NONE, NodeId, Record, RecordMut, SlotKind};
+use crate::store::PageStore;
+use crate::{Error, Result};
+use std::mem::size_of;
+
+/// Fills a free slot with the bytes of a record or TID list; returns its id and generation. Only
+/// for what has no vector apart.
+pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId, u32)> {
+    allocate_node(index, bytes, &[])
+}
+
+/// Fills a free slot with the bytes of a record, and the pages behind it with `apart`, its own vector,
+/// if that stands there; returns its id and generation.
+pub fn allocate_node<S: PageStore>(
+    index: &Index<S>,
+    bytes: &[u8],
+    apart: &[u8],
+) -> Result<(NodeId, u32)> {
+    let l = &index.layout;
+    if l.vector_pages > 0 {
+        return allocate_apart(index, bytes, apart);
+    }
+    let last = index.store.blocks().checked_sub(1).filter(|&b| b >= l.first_block());
+    for block in [index.store.target(), last].into_iter().flatten() {
+        if let Some(found) = fill_slot(index, block, bytes)? {
+            index.store.set_target(Some(block));
+            return Ok(found);
+        }
+    }
+    while let Some(block) = index.store.free_page() {
+        if block >= l.first_block()
+            && block < index.store.blocks()
+            && let Some(found) = fill_slot(index, block, bytes)?
+        {
+            index.store.set_target(Some(block));
+            return Ok(found);
+        }
+        index.store.set_free(block, false);
+    }
+    if l.id(index.store.blocks(), l.slots).is_none() {
+        return Err(Error::Full);
+    }
+    let block = index.store.extend(1, |_, body| {
+        body.init(PageKind::Nodes);
+        body.bytes_mut()[l.record_range(0)].copy_from_slice(bytes);
+    })?;
+    index.store.set_target(Some(block));
+    let id = l.id(block, 0).ok_or(Error::Full)?;
+    Ok((id, 0))
+}
+
+/// Writes `bytes` into the first free slot of a page, if it has one.
+fn fill_slot<S: PageStore>(
+    index: &Index<S>,
+    block: u32,
+    bytes: &[u8],
+) -> Result<Option<(NodeId, u32)>> {
+    let l = &index.layout;
+    // A look first: a page without a free slot needs no write.
+    if index.store.read(block, |body| free_slot(l, body, block))??.is_none() {
+        return Ok(None);
+    }
+    index.store.write(block, |body| {
+        let Some(slot) = free_slot(l, body, block)? else { return Ok(None) };
+        if body.is_new() {
+            body.init(PageKind::Nodes);
+        }
+        let generation = RecordMut::new(l, body, block, slot)?.fill(bytes);
+        Ok(l.id(block, slot).map(|id| (id, generation)))
+    })
+}
+
+/// The first free slot of a page; one that was never initialised is all free.
+fn free_slot(layout: &Layout, body: &Body, block: u32) -> Result<Option<usize>> {
+    if body.is_new() {
+        return Ok(Some(0));
+    }
+    for slot in 0..layout.slots {
+        if Record::new(layout, body, block, slot)?.kind() == SlotKind::Free {
+            return Ok(Some(slot));
+        }
+    }
+    Ok(None)
+}
+
+/// With the own vector on pages apart: these are written first, the record last, so that a record
+/// never stands before its vector does.
+fn allocate_apart<S: PageStore>(
+    index: &Index<S>,
+    bytes: &[u8],
+    apart: &[u8],
+) -> Result<(NodeId, u32)> {
+    let l = &index.layout;
+    while let Some(block) = index.store.free_page() {
+        let generation = match block >= l.first_block() && block < index.store.blocks() {
+            true => claim(index, block)?,
+            false => None,
+        };
+        index.store.set_free(block, false);
+        let Some(generation) = generation else { continue };
+        for (part, bytes) in (0..).zip(apart.chunks(VECTOR_BYTES)) {
+            let at = block + 1 + part;
+            index.store.write(at, |body| {
+                body.expect(PageKind::Vector, at)?;
+                write_vector(body, VectorHeader { owner: block, generation }, bytes);
+                Ok(())
+            })?;
+        }
+        index.store.write(block, |body| {
+            RecordMut::new(l, body, block, 0)?.fill(bytes);
+            Ok(())
+        })?;
+        return Ok((block, generation));
+    }
+    if l.id(index.store.blocks() + l.unit_pages(), 0).is_none() {
+        return Err(Error::Full);
+    }
+    // The record is filled in last: until all pages stand, its slot is claimed.
+    let mut parts = apart.chunks(VECTOR_BYTES);
+    let mut first = None;
+    let claimed = claimed_bytes(l);
+    index.store.extend(l.unit_pages(), |block, body| match first {
+        None => {
+            first = Some(block);
+            body.init(PageKind::Nodes);
+            body.bytes_mut()[l.record_range(0)].copy_from_slice(&claimed);
+        }
+        Some(owner) => {
+            let part = parts.next().unwrap_or_default();
+            init_vector(body, VectorHeader { owner, generation: 0 }, part);
+        }
+    })?;
+    let first = first.ok_or(Error::Full)?;
+    index.store.write(first, |body| {
+        RecordMut::new(l, body, first, 0)?.fill(bytes);
+        Ok(())
+    })?;
+    Ok((first, 0))
+}
+
+/// A TID list without an owner: a slot that is taken but not filled yet. Vacuum frees it if that
+/// never happens.
+fn claimed_bytes(layout: &Layout) -> Vec<u8> {
+    let nobody = crate::tids::Owner { id: NONE, generation: 0 };
+    crate::tids::slot_bytes(layout, nobody, NONE, &[])
+}
+
+/// Takes a free slot whose vector stands apart, so that no other insert does; returns its
+/// generation.
+fn claim<S: PageStore>(index: &Index<S>, block: u32) -> Result<Option<u32>> {
+    let l = &index.layout;
+    index.store.write(block, |body| {
+        if body.header().kind != PageKind::Nodes as u16 {
+            return Ok(None);
+        }
+        let mut record = RecordMut::new(l, body, block, 0)?;
+        if record.view().kind() != SlotKind::Free {
+            return Ok(None);
+        }
+        Ok(Some(record.fill(&claimed_bytes(l))))
+    })
+}
+
+fn write_vector(body: &mut Body, header: VectorHeader, bytes: &[u8]) {
+    put_vector_header(body, header);
+    body.bytes_mut()[VECTOR_OFFSET..][..bytes.len()].copy_from_slice(bytes);
+}
+
+/// Fills a page with a part of a node's own vector.
+pub(crate) fn init_vector(body: &mut Body, header: VectorHeader, bytes: &[u8]) {
+    body.init(PageKind::Vector);
+    write_vector(body, header, bytes);
+}
+
+fn put_vector_header(body: &mut Body, header: VectorHeader) {
+    body.bytes_mut()[HEADER_SIZE..][..size_of::<VectorHeader>()]
+        .copy_from_slice(bytemuck::bytes_of(&header));
+}
+
+/// Frees a slot.
+pub fn free<S: PageStore>(index: &Index<S>, id: NodeId) -> Result<()> {
+    let (block, slot) = index.layout.locate(id);
+    index.store.write(block, |body| {
+        RecordMut::new(&index.layout, body, block, slot)?.free();
+        Ok(())
+    })?;
+    index.store.set_free(block, true);
+    Ok(())
+}

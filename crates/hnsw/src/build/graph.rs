@@ -1,0 +1,272 @@
+//! Inserting nodes into the graph in memory, from many threads at once.
+//!
+//! A list is `1 + 2 L` words: a lock bit and the degree, then ids, then distances. Lists are read
+//! without their lock: a reader may see a list half rewritten, but every id in it is a node's. They are
+//! written under it. A list that overflows is pruned to four fifths, so that most links back are
+//! appends.
+
+use super::{Arena, Builder};
+use crate::layout::{Layout, Metric};
+use crate::prune;
+use crate::search::{Beam, Visited};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const LOCK: u32 = 1 << 31;
+
+/// Words of a list.
+pub fn stride(layout: &Layout) -> usize {
+    1 + 2 * layout.lanes
+}
+
+/// A node's neighbours on one level.
+#[derive(Clone, Copy)]
+pub struct List<'a> {
+    words: &'a [AtomicU32],
+}
+
+impl<'a> List<'a> {
+    fn lanes(self) -> usize {
+        self.words.len() / 2
+    }
+
+    /// Neighbours.
+    pub fn degree(self) -> usize {
+        (self.words[0].load(Ordering::Acquire) & !LOCK) as usize
+    }
+
+    /// The neighbour in a lane.
+    pub fn id(self, lane: usize) -> u32 {
+        self.words[1 + lane].load(Ordering::Relaxed)
+    }
+
+    /// Its distance.
+    pub fn distance(self, lane: usize) -> f32 {
+        f32::from_bits(self.words[1 + self.lanes() + lane].load(Ordering::Relaxed))
+    }
+
+    /// Ids of all neighbours.
+    pub fn ids(self) -> impl Iterator<Item = u32> + use<'a> {
+        self.words[1..1 + self.degree()].iter().map(|w| w.load(Ordering::Relaxed))
+    }
+
+    /// Sets a lane.
+    pub fn set(self, lane: usize, id: u32, distance: f32) {
+        self.words[1 + self.lanes() + lane].store(distance.to_bits(), Ordering::Relaxed);
+        self.words[1 + lane].store(id, Ordering::Relaxed);
+    }
+
+    /// Sets the number of neighbours.
+    pub fn set_degree(self, degree: usize) {
+        let lock = self.words[0].load(Ordering::Relaxed) & LOCK;
+        self.words[0].store(lock | degree as u32, Ordering::Release);
+    }
+
+    fn lock(self) -> Locked<'a> {
+        while self.words[0].fetch_or(LOCK, Ordering::Acquire) & LOCK != 0 {
+            std::thread::yield_now();
+        }
+        Locked(self)
+    }
+}
+
+/// A list that no other thread changes.
+struct Locked<'a>(List<'a>);
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.0.words[0].fetch_and(!LOCK, Ordering::Release);
+    }
+}
+
+/// What a worker's searches need; reused from node to node.
+pub struct Scratch {
+    beam: Beam,
+    visited: Visited,
+    ids: Vec<u32>,
+}
+
+impl Scratch {
+    /// For searches with a beam of `ef`.
+    pub fn new(ef: usize, lanes: usize) -> Self {
+        Self { beam: Beam::new(ef), visited: Visited::new(ef * lanes / 2), ids: Vec::new() }
+    }
+}
+
+impl<A: Arena> Builder<A> {
+    /// The list of a node on a level that it has.
+    pub(super) fn list(&self, node: u32, level: u8) -> List<'_> {
+        let (block, i) = self.block(node);
+        let stride = stride(&self.layout);
+        let words = match level {
+            0 => &block.lists[i * stride..][..stride],
+            _ => {
+                let at = block.nodes[i].upper as usize + usize::from(level) - 1;
+                &block.upper[at * stride..][..stride]
+            }
+        };
+        List { words }
+    }
+
+    fn squared(&self) -> bool {
+        self.layout.params.metric != Metric::L1
+    }
+}
+
+/// Inserts a node on all its levels, or merges it with its twin.
+pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch) {
+    let level = b.node(node).level;
+    let current = *b.entry.read().unwrap_or_else(|e| e.into_inner());
+    let Some((mut entry, mut top)) = current else {
+        let mut guard = b.entry.write().unwrap_or_else(|e| e.into_inner());
+        if guard.is_none() {
+            *guard = Some((node, level));
+            return;
+        }
+        drop(guard);
+        return insert(b, node, scratch);
+    };
+    // Only one thread at a time raises the top level.
+    let raise = (level > top).then(|| b.entry.write().unwrap_or_else(|e| e.into_inner()));
+    if let Some(guard) = &raise
+        && let Some(current) = **guard
+    {
+        (entry, top) = current;
+    }
+    let mut distance = b.distance(node, entry);
+    for lc in (level + 1..=top).rev() {
+        (entry, distance) = greedy(b, node, lc, entry, distance);
+    }
+    let mut starts = vec![(distance, entry)];
+    let mut chosen: Vec<(u8, Vec<(f32, u32)>)> = Vec::new();
+    for lc in (0..=level.min(top)).rev() {
+        let near = search(b, node, lc, &starts, scratch);
+        if lc == 0
+            && let Some(&(_, twin)) = near.iter().find(|&&(_, other)| b.are_twins(node, other))
+        {
+            return merge(b, node, twin);
+        }
+        let distances: Vec<f32> = near.iter().map(|n| n.0).collect();
+        let lanes = b.layout.lanes;
+        let positions = prune::select(&distances, lanes, lanes * crate::prune::env("F",50) / 100, b.squared(), |i, j| {
+            b.distance(near[i].1, near[j].1)
+        });
+        chosen.push((lc, positions.into_iter().map(|i| near[i]).collect()));
+        starts = near.into_iter().take(8).collect();
+    }
+    for (lc, neighbours) in &chosen {
+        let list = b.list(node, *lc);
+        let _locked = list.lock();
+        // Another thread may have linked to this node already, through a lower level's list.
+        let have: Vec<u32> = list.ids().collect();
+        let mut degree = have.len();
+        for &(distance, id) in neighbours {
+            if degree < b.layout.lanes && !have.contains(&id) {
+                list.set(degree, id, distance);
+                degree += 1;
+            }
+        }
+        list.set_degree(degree);
+    }
+    for (lc, neighbours) in chosen {
+        for (distance, id) in neighbours {
+            link_back(b, id, node, distance, lc);
+        }
+    }
+    if let Some(mut guard) = raise
+        && level > top
+    {
+        *guard = Some((node, level));
+    }
+}
+
+/// Makes `node` a further row of `twin`.
+fn merge<A: Arena>(b: &Builder<A>, node: u32, twin: u32) {
+    let mut twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
+    twins.entry(twin).or_default().push(b.node(node).tid);
+    b.merged.lock().unwrap_or_else(|e| e.into_inner()).push(node);
+}
+
+/// Moves to a nearer neighbour as long as there is one.
+fn greedy<A: Arena>(
+    b: &Builder<A>,
+    node: u32,
+    level: u8,
+    mut best: u32,
+    mut distance: f32,
+) -> (u32, f32) {
+    loop {
+        let from = best;
+        for id in b.list(from, level).ids() {
+            let d = b.distance(node, id);
+            if d < distance {
+                (best, distance) = (id, d);
+            }
+        }
+        if best == from {
+            return (best, distance);
+        }
+    }
+}
+
+/// Algorithm 2: the nearest nodes on a level, nearest first.
+fn search<A: Arena>(
+    b: &Builder<A>,
+    node: u32,
+    level: u8,
+    starts: &[(f32, u32)],
+    scratch: &mut Scratch,
+) -> Vec<(f32, u32)> {
+    let Scratch { beam, visited, ids } = scratch;
+    beam.clear();
+    visited.clear();
+    visited.insert(node);
+    for &(distance, id) in starts {
+        if visited.insert(id) {
+            beam.offer(distance, id);
+        }
+    }
+    let own = b.work(node);
+    while let Some(next) = beam.next() {
+        ids.clear();
+        ids.extend(b.list(next, level).ids().filter(|&id| visited.insert(id)));
+        for &id in ids.iter().take(4) {
+            distance::prefetch(b.work(id));
+        }
+        for (i, &id) in ids.iter().enumerate() {
+            if let Some(&ahead) = ids.get(i + 4) {
+                distance::prefetch(b.work(ahead));
+            }
+            let d = b.work_distance(own, b.work(id));
+            if d < beam.bound() {
+                beam.offer(d, id);
+            }
+        }
+    }
+    beam.candidates().map(|c| (c.distance, c.id)).collect()
+}
+
+/// Adds `new` to the list of `node`, which is pruned if it is full.
+fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level: u8) {
+    let list = b.list(node, level);
+    let _locked = list.lock();
+    let degree = list.degree();
+    if list.ids().any(|id| id == new) {
+        return;
+    }
+    if degree < b.layout.lanes {
+        list.set(degree, new, distance);
+        return list.set_degree(degree + 1);
+    }
+    let mut near: Vec<(f32, u32)> = (0..degree).map(|i| (list.distance(i), list.id(i))).collect();
+    near.push((distance, new));
+    near.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let distances: Vec<f32> = near.iter().map(|n| n.0).collect();
+    let limit = b.layout.lanes * 4 / 5;
+    let kept = prune::select(&distances, limit, b.layout.lanes*crate::prune::env("P",80)/100, b.squared(), |i, j| {
+        b.distance(near[i].1, near[j].1)
+    });
+    for (lane, &i) in kept.iter().enumerate() {
+        list.set(lane, near[i].1, near[i].0);
+    }
+    list.set_degree(kept.len());
+}

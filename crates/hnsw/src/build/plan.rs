@@ -1,0 +1,348 @@
+//! From the graph in memory to pages.
+//!
+//! Records are numbered: upper levels first, the highest first, so that descents touch few pages;
+//! then level 0 in the order of the rows; then lists of further TIDs. A walk over level 0 from the
+//! entry point gives each node as anchor the lane through which it was found; nodes that the walk
+//! does not reach get a lane of one that it did.
+
+use super::graph::List;
+use super::{Arena, Builder};
+use crate::code::EdgeCode;
+use crate::index::write_centre;
+use crate::layout::Layout;
+use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
+use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
+use crate::{Error, Result, alloc, tids, transform};
+use std::collections::VecDeque;
+
+/// Anchors that a node may carry before it takes a free lane's worth of others.
+fn anchor_limit(layout: &Layout) -> usize {
+    layout.lanes / 2
+}
+
+/// A list of further TIDs: its node, its next list and its TIDs.
+struct TidList {
+    node: u32,
+    next: Option<usize>,
+    tids: Vec<Tid>,
+}
+
+/// Where everything goes.
+pub struct Plan<'b, A: Arena> {
+    builder: &'b Builder<A>,
+    /// Nodes and levels of the upper records, in order.
+    uppers: Vec<(u32, u8)>,
+    /// Nodes of the level-0 records, in order.
+    bases: Vec<u32>,
+    lists: Vec<TidList>,
+    /// By node: index into `bases`, or `u32::MAX` for merged ones.
+    base_of: Vec<u32>,
+    /// By node and level: index into `uppers`; a node's begin at `upper_start`.
+    upper_of: Vec<u32>,
+    upper_start: Vec<u32>,
+    /// By node: first of its lists.
+    list_of: std::collections::HashMap<u32, usize>,
+    /// By node: its lane that anchors which neighbours.
+    anchors: Vec<Vec<u8>>,
+    entry: Option<(u32, u8)>,
+}
+
+impl<A: Arena> Builder<A> {
+    /// Number of nodes; twins count once.
+    fn total(&self) -> u32 {
+        let blocks = self.blocks.count();
+        match blocks {
+            0 => 0,
+            // Only the last batches of the scan are short, but any block may be.
+            n => (n * super::BATCH) as u32,
+        }
+    }
+
+    fn exists(&self, node: u32) -> bool {
+        let (block, i) = self.block(node);
+        i < block.nodes.len()
+    }
+
+    /// Numbers the records. Called when all batches are in.
+    pub fn finish(&self) -> Result<Plan<'_, A>> {
+        let total = self.total();
+        let mut base_of = vec![u32::MAX; total as usize];
+        let mut upper_start = vec![0; total as usize];
+        let merged = self.merged.lock().unwrap_or_else(|e| e.into_inner());
+        let mut gone = vec![false; total as usize];
+        merged.iter().for_each(|&node| gone[node as usize] = true);
+        let mut uppers = Vec::new();
+        let mut bases = Vec::new();
+        let mut upper_count = 0;
+        for node in (0..total).filter(|&n| self.exists(n) && !gone[n as usize]) {
+            self.check_stop()?;
+            base_of[node as usize] = bases.len() as u32;
+            bases.push(node);
+            upper_start[node as usize] = upper_count;
+            let level = self.node(node).level;
+            upper_count += u32::from(level);
+            uppers.extend((1..=level).map(|l| (node, l)));
+        }
+        uppers.sort_by_key(|&(node, level)| (std::cmp::Reverse(level), node));
+        let mut upper_of = vec![0; uppers.len()];
+        for (i, &(node, level)) in uppers.iter().enumerate() {
+            upper_of[(upper_start[node as usize] + u32::from(level) - 1) as usize] = i as u32;
+        }
+        let mut plan = Plan {
+            builder: self,
+            uppers,
+            bases,
+            lists: Vec::new(),
+            base_of,
+            upper_of,
+            upper_start,
+            list_of: Default::default(),
+            anchors: vec![Vec::new(); total as usize],
+            entry: *self.entry.read().unwrap_or_else(|e| e.into_inner()),
+        };
+        plan.make_lists();
+        plan.anchor()?;
+        let records = plan.uppers.len() + plan.bases.len() + plan.lists.len();
+        let id = plan.id(records);
+        if id >= u64::from(NONE) || plan.blocks() >= u64::from(u32::MAX) {
+            return Err(Error::Full);
+        }
+        Ok(plan)
+    }
+}
+
+impl<A: Arena> Plan<'_, A> {
+    /// Pages of the index.
+    pub fn blocks(&self) -> u64 {
+        let l = &self.builder.layout;
+        let records = self.uppers.len() + self.bases.len() + self.lists.len();
+        let units = records.div_ceil(l.slots) as u64;
+        u64::from(l.first_block()) + units * u64::from(l.unit_pages())
+    }
+
+    /// Nodes on level 0.
+    pub fn nodes(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// The contents of a page.
+    pub fn encode(&self, block: u32, body: &mut Body) {
+        let l = &self.builder.layout;
+        if block == Meta::BLOCK {
+            let mut meta = self.builder.meta;
+            if let Some((node, level)) = self.entry {
+                meta.entry = self.record_id(node, level);
+                meta.entry_level = level.into();
+            }
+            return meta.write_page(body);
+        }
+        if block < l.first_block() {
+            body.init(PageKind::Centre);
+            if let Some(part) = self.builder.centre.chunks(CENTRE_COORDS).nth(block as usize - 1) {
+                write_centre(body, part);
+            }
+            return;
+        }
+        let unit = (block - l.first_block()) / l.unit_pages();
+        let part = (block - l.first_block()) % l.unit_pages();
+        let first = unit as usize * l.slots;
+        if part > 0 {
+            let owner = VectorHeader { owner: block - part, generation: 0 };
+            let start = (part as usize - 1) * VECTOR_BYTES;
+            let vector = self.node_at(first).map_or(&[][..], |(node, _)| self.builder.stored(node));
+            let end = vector.len().min(start + VECTOR_BYTES);
+            return alloc::init_vector(body, owner, vector.get(start..end).unwrap_or_default());
+        }
+        body.init(PageKind::Nodes);
+        for slot in 0..l.slots {
+            let bytes = &mut body.bytes_mut()[l.record_range(slot)];
+            self.encode_slot(first + slot, bytes);
+        }
+    }
+
+    /// The node and level whose record has a position.
+    fn node_at(&self, position: usize) -> Option<(u32, u8)> {
+        if let Some(&upper) = self.uppers.get(position) {
+            return Some(upper);
+        }
+        self.bases.get(position - self.uppers.len()).map(|&node| (node, 0))
+    }
+
+    fn encode_slot(&self, position: usize, bytes: &mut [u8]) {
+        if let Some((node, level)) = self.node_at(position) {
+            return self.encode_record(node, level, bytes);
+        }
+        let list = position - self.uppers.len() - self.bases.len();
+        if let Some(list) = self.lists.get(list) {
+            let owner = tids::Owner { id: self.record_id(list.node, 0), generation: 0 };
+            let next = list.next.map_or(NONE, |i| self.list_id(i));
+            let slot = tids::slot_bytes(&self.builder.layout, owner, next, &list.tids);
+            bytes.copy_from_slice(&slot);
+        }
+    }
+
+    fn encode_record(&self, node: u32, level: u8, bytes: &mut [u8]) {
+        let b = self.builder;
+        let info = b.node(node);
+        let mut record = RecordMut::over(&b.layout, bytes);
+        let list = self.list_of.get(&node).map_or(NONE, |&i| self.list_id(i));
+        let (link, hint) = match level {
+            0 => (list, list),
+            _ => (self.record_id(node, level - 1), self.record_id(node, 0)),
+        };
+        *record.header() = RecordHeader {
+            kind: SlotKind::Node as u8,
+            level,
+            link,
+            hint,
+            scale: info.scale,
+            err: info.err,
+            norm: info.norm,
+            hash: info.hash,
+            ..RecordHeader::default()
+        };
+        if b.layout.vector_pages == 0 {
+            record.vector().copy_from_slice(b.stored(node));
+        }
+        let storage = b.layout.params.storage;
+        let mut own = vec![0.0; b.layout.padded];
+        let mut other = own.clone();
+        transform::decode(b.kernels, storage, b.stored(node), info.scale, &mut own);
+        for (lane, neighbour) in b.list(node, level).ids().enumerate() {
+            let to = b.node(neighbour);
+            let edge = match b.layout.code_dims {
+                0 => EdgeCode::default(),
+                dims => {
+                    let stored = b.stored(neighbour);
+                    transform::decode(b.kernels, storage, stored, to.scale, &mut other);
+                    EdgeCode::new(b.kernels, &own, &other, to.norm, dims)
+                }
+            };
+            let anchor = level == 0 && self.anchors[node as usize].contains(&(lane as u8));
+            record.set_lane(lane, self.record_id(neighbour, level), &edge, anchor);
+        }
+        if level == 0 {
+            record.push_tid(info.tid);
+            let twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
+            let more = twins.get(&node).into_iter().flatten();
+            more.take(b.layout.inline_tids - 1).for_each(|&tid| {
+                record.push_tid(tid);
+            });
+        }
+    }
+
+    /// The id of the record at a position.
+    fn id(&self, position: usize) -> u64 {
+        let l = &self.builder.layout;
+        match l.vector_pages {
+            0 => u64::from(l.first_block()) * l.slots as u64 + position as u64,
+            _ => u64::from(l.first_block()) + position as u64 * u64::from(l.unit_pages()),
+        }
+    }
+
+    fn record_id(&self, node: u32, level: u8) -> NodeId {
+        let position = match level {
+            0 => self.uppers.len() + self.base_of[node as usize] as usize,
+            _ => {
+                let at = self.upper_start[node as usize] + u32::from(level) - 1;
+                self.upper_of[at as usize] as usize
+            }
+        };
+        self.id(position) as NodeId
+    }
+
+    fn list_id(&self, list: usize) -> NodeId {
+        self.id(self.uppers.len() + self.bases.len() + list) as NodeId
+    }
+
+    /// Lists for the rows of nodes that stand for more than a record holds.
+    fn make_lists(&mut self) {
+        let b = self.builder;
+        let twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
+        let mut nodes: Vec<_> = twins.iter().filter(|t| t.1.len() >= b.layout.inline_tids).collect();
+        nodes.sort_by_key(|t| t.0);
+        for (&node, rows) in nodes {
+            let rest = &rows[b.layout.inline_tids - 1..];
+            for part in rest.chunks(tids::capacity(&b.layout)) {
+                let next = self.list_of.insert(node, self.lists.len());
+                self.lists.push(TidList { node, next, tids: part.to_vec() });
+            }
+        }
+    }
+
+    /// Gives every node but the entry an anchor.
+    fn anchor(&mut self) -> Result<()> {
+        let Some((entry, _)) = self.entry else { return Ok(()) };
+        let mut found = vec![false; self.base_of.len()];
+        let mut queue = VecDeque::new();
+        self.walk(entry, &mut found, &mut queue)?;
+        // Nodes that the walk passed over because of the limit, or did not reach.
+        for i in 0..self.bases.len() {
+            let node = self.bases[i];
+            if !found[node as usize] {
+                self.attach(node, &found);
+                self.walk(node, &mut found, &mut queue)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds everything that can be reached from `start`.
+    fn walk(&mut self, start: u32, found: &mut [bool], queue: &mut VecDeque<u32>) -> Result<()> {
+        found[start as usize] = true;
+        queue.push_back(start);
+        while let Some(node) = queue.pop_front() {
+            self.builder.check_stop()?;
+            for (lane, neighbour) in self.builder.list(node, 0).ids().enumerate() {
+                let room = self.anchors[node as usize].len() < anchor_limit(&self.builder.layout);
+                if !found[neighbour as usize] && room {
+                    found[neighbour as usize] = true;
+                    self.anchors[node as usize].push(lane as u8);
+                    queue.push_back(neighbour);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a node an anchor at the nearest of its neighbours, or theirs, that was found and has a
+    /// lane to spare.
+    fn attach(&mut self, node: u32, found: &[bool]) {
+        let b = self.builder;
+        let mut near: Vec<(f32, u32)> = Vec::new();
+        for first in b.list(node, 0).ids() {
+            near.push((b.distance(node, first), first));
+            near.extend(b.list(first, 0).ids().map(|second| (b.distance(node, second), second)));
+        }
+        near.retain(|n| found[n.1 as usize]);
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.dedup_by_key(|n| n.1);
+        // The entry point is a last resort that always exists.
+        near.extend(self.entry.map(|(entry, _)| (b.distance(node, entry), entry)));
+        for (distance, parent) in near {
+            if self.take_lane(b.list(parent, 0), parent, node, distance) {
+                return;
+            }
+        }
+    }
+
+    /// Anchors `child` at `parent`, in a lane that it has, a free one or that of the farthest
+    /// neighbour that is anchored elsewhere.
+    fn take_lane(&mut self, list: List, parent: u32, child: u32, distance: f32) -> bool {
+        let degree = list.degree();
+        let anchors = &mut self.anchors[parent as usize];
+        let lane = list.ids().position(|id| id == child).or_else(|| {
+            if degree < self.builder.layout.lanes {
+                list.set_degree(degree + 1);
+                return Some(degree);
+            }
+            (0..degree)
+                .filter(|&lane| !anchors.contains(&(lane as u8)))
+                .max_by(|&a, &b| list.distance(a).total_cmp(&list.distance(b)))
+        });
+        let Some(lane) = lane else { return false };
+        list.set(lane, child, distance);
+        anchors.push(lane as u8);
+        true
+    }
+}

@@ -1,0 +1,315 @@
+//! An open index: its layout, transform and entry point, and how a page of it is visited.
+
+use crate::layout::Layout;
+use crate::page::{
+    Body, CENTRE_COORDS, HEADER_SIZE, Meta, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
+};
+use crate::query::Query;
+use crate::record::{NodeId, Record, RecordHeader, Tid};
+use crate::store::PageStore;
+use crate::transform::{Stored, Transform};
+use crate::{Error, Params, Result};
+use distance::Kernels;
+use std::mem::size_of;
+
+/// An index that was opened for one operation.
+pub struct Index<'s, S> {
+    pub(crate) store: &'s S,
+    pub(crate) layout: Layout,
+    pub(crate) transform: Transform,
+    pub(crate) kernels: &'static Kernels,
+    meta: Meta,
+}
+
+/// What a visit to a node copies out of its page; reused from visit to visit.
+#[derive(Default)]
+pub struct Visit {
+    /// The node.
+    pub id: NodeId,
+    /// Its header.
+    pub header: RecordHeader,
+    /// Its distance from the query.
+    pub own: f32,
+    /// Its neighbours.
+    pub neighbours: Vec<NodeId>,
+    /// Estimated distances of the neighbours; empty in an index without codes.
+    pub estimates: Vec<f32>,
+    /// Heap TIDs in the record.
+    pub tids: Vec<Tid>,
+    /// The vector as stored, when asked for.
+    pub vector: Vec<u8>,
+    sums: Vec<u16>,
+}
+
+impl<'s, S: PageStore> Index<'s, S> {
+    /// Writes the pages of an empty index into an empty store.
+    pub fn create(store: &S, params: Params, seed: u64) -> Result<()> {
+        let layout = Layout::new(params);
+        store.extend(layout.first_block(), |i, body| match i {
+            0 => empty_meta(&layout, seed).write_page(body),
+            _ => body.init(PageKind::Centre),
+        })?;
+        Ok(())
+    }
+
+    /// Reads the metapage and what follows from it.
+    pub fn open(store: &'s S) -> Result<Self> {
+        let meta = store.read(Meta::BLOCK, Meta::read)??;
+        let layout = Layout::from_meta(&meta)?;
+        let mut centre: Vec<f32> = Vec::new();
+        if meta.centred != 0 {
+            let mut left = layout.params.dims as usize;
+            for block in 1..layout.first_block() {
+                let count = left.min(CENTRE_COORDS);
+                store.read(block, |body| {
+                    body.expect(PageKind::Centre, block)?;
+                    let bytes = &body.bytes()[HEADER_SIZE..][..4 * count];
+                    centre.extend_from_slice(bytemuck::cast_slice(bytes));
+                    Ok(())
+                })??;
+                left -= count;
+            }
+            if centre.iter().any(|v| !v.is_finite()) {
+                return Err(Error::corrupted(1, "centre is not finite"));
+            }
+        }
+        let transform = Transform::new(&layout, &meta, centre);
+        Ok(Self { store, layout, transform, kernels: distance::kernels(), meta })
+    }
+
+    /// The layout of the records.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The map from vectors to stored ones.
+    pub fn transform(&self) -> &Transform {
+        &self.transform
+    }
+
+    /// The metapage as it was when the index was opened or [`Self::refresh`]ed.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Whether the first insert has yet to choose the centre.
+    pub fn needs_centre(&self) -> bool {
+        self.layout.centre_pages > 0 && self.meta.centred == 0
+    }
+
+    /// Makes `x` the centre of an empty index. No other insert may run.
+    pub fn establish_centre(&mut self, x: &[f32]) -> Result<()> {
+        let centre = self.transform.unrotated(x);
+        for (block, part) in (1..).zip(centre.chunks(CENTRE_COORDS)) {
+            self.store.write(block, |body| {
+                body.expect(PageKind::Centre, block)?;
+                write_centre(body, part);
+                Ok(())
+            })?;
+        }
+        self.store.write(Meta::BLOCK, |body| {
+            let meta = Meta { centred: 1, ..Meta::read(body)? };
+            meta.write(body);
+            Ok(())
+        })?;
+        *self = Self::open(self.store)?;
+        Ok(())
+    }
+
+    /// Reads the entry point anew.
+    pub(crate) fn refresh(&mut self) -> Result<()> {
+        self.meta = self.store.read(Meta::BLOCK, Meta::read)??;
+        Ok(())
+    }
+
+    /// Changes the metapage; `f` says whether there is something to change.
+    pub(crate) fn update_meta(&mut self, f: impl FnOnce(&mut Meta) -> Result<()>) -> Result<()> {
+        self.meta = self.store.write(Meta::BLOCK, |body| {
+            let mut meta = Meta::read(body)?;
+            f(&mut meta)?;
+            meta.write(body);
+            Ok(meta)
+        })?;
+        Ok(())
+    }
+
+    /// Encodes a vector in the index's storage.
+    pub(crate) fn store_vector(&self, rotated: &crate::transform::Rotated) -> Stored {
+        Stored::encode(self.kernels, &self.layout, rotated)
+    }
+
+    /// Decodes a stored vector.
+    pub(crate) fn decode(&self, bytes: &[u8], scale: f32) -> Vec<f32> {
+        let mut y = vec![0.0; self.layout.padded];
+        crate::transform::decode(self.kernels, self.layout.params.storage, bytes, scale, &mut y);
+        y
+    }
+
+    /// Calls `f` with the record at `id`, under a shared lock of its page.
+    pub(crate) fn with_record<R>(&self, id: NodeId, f: impl FnOnce(Record) -> R) -> Result<R> {
+        let (block, slot) = self.layout.locate(id);
+        self.store.read(block, |body| Record::new(&self.layout, body, block, slot).map(f))?
+    }
+
+    /// Visits the node `id`: its distance from the query and those of its neighbours, in one page
+    /// visit unless the own vector stands apart. `false` if the slot holds no node with a list on
+    /// `level` any more, which happens to a reader whose id is older than a vacuum.
+    pub(crate) fn visit(
+        &self,
+        query: &Query,
+        id: NodeId,
+        level: u8,
+        with_vector: bool,
+        visit: &mut Visit,
+    ) -> Result<bool> {
+        let l = &self.layout;
+        let apart = l.vector_pages > 0;
+        let found = self.with_record(id, |record| {
+            if !record.is_node(level) {
+                return false;
+            }
+            visit.id = id;
+            visit.header = *record.header();
+            visit.neighbours.clear();
+            visit.neighbours.extend_from_slice(record.neighbours());
+            visit.tids.clear();
+            if level == 0 {
+                visit.tids.extend(record.tids());
+            }
+            visit.estimates.clear();
+            visit.sums.resize(l.lanes, 0);
+            query.scan_codes(&record, &mut visit.sums);
+            if !apart {
+                visit.own = query.own(record.vector(), record.header().scale);
+                query.estimate(&record, visit.own, &visit.sums, &mut visit.estimates);
+                if with_vector {
+                    visit.vector.clear();
+                    visit.vector.extend_from_slice(record.vector());
+                }
+            }
+            true
+        })?;
+        if !found || !apart {
+            return Ok(found);
+        }
+        let header = visit.header;
+        let mut sum = 0.0;
+        visit.vector.clear();
+        let whole = self.vector_parts(id, header.generation, |start, bytes| {
+            sum += query.own_part(bytes, start, header.scale);
+            if with_vector {
+                visit.vector.extend_from_slice(bytes);
+            }
+        })?;
+        if !whole {
+            return Ok(false);
+        }
+        visit.own = query.own_from_sum(sum, header.scale);
+        // The lanes may have changed since; their factors and codes are read together again.
+        self.with_record(id, |record| {
+            if !record.is_node(level) || record.header().generation != header.generation {
+                return false;
+            }
+            visit.neighbours.clear();
+            visit.neighbours.extend_from_slice(record.neighbours());
+            query.scan_codes(&record, &mut visit.sums);
+            query.estimate(&record, visit.own, &visit.sums, &mut visit.estimates);
+            true
+        })
+    }
+
+    /// The distance of one node; `None` if `id` holds no node with a list on `level`.
+    pub(crate) fn own_distance(&self, query: &Query, id: NodeId, level: u8) -> Result<Option<f32>> {
+        let apart = self.layout.vector_pages > 0;
+        let found = self.with_record(id, |record| {
+            record.is_node(level).then(|| {
+                let own = if apart { 0.0 } else { query.own(record.vector(), record.header().scale) };
+                (own, *record.header())
+            })
+        })?;
+        let Some((own, header)) = found else { return Ok(None) };
+        if !apart {
+            return Ok(Some(own));
+        }
+        let mut sum = 0.0;
+        let whole = self.vector_parts(id, header.generation, |start, bytes| {
+            sum += query.own_part(bytes, start, header.scale);
+        })?;
+        Ok(whole.then(|| query.own_from_sum(sum, header.scale)))
+    }
+
+    /// Header and decoded vector of a node; `None` if `id` holds no node with a list on `level`.
+    pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<(RecordHeader, Vec<f32>)>> {
+        let found = self.with_record(id, |record| {
+            record.is_node(level).then(|| (*record.header(), record.vector().to_vec()))
+        })?;
+        let Some((header, mut bytes)) = found else { return Ok(None) };
+        if self.layout.vector_pages > 0
+            && !self.vector_parts(id, header.generation, |_, part| bytes.extend_from_slice(part))?
+        {
+            return Ok(None);
+        }
+        Ok(Some((header, self.decode(&bytes, header.scale))))
+    }
+
+    /// Shows the parts of an own vector that stands apart, each with its first coordinate; `false`
+    /// if they belong to another generation of the slot.
+    pub(crate) fn vector_parts(
+        &self,
+        id: NodeId,
+        generation: u32,
+        mut f: impl FnMut(usize, &[u8]),
+    ) -> Result<bool> {
+        let l = &self.layout;
+        let owner = VectorHeader { owner: id, generation };
+        let width = l.params.storage.width();
+        for part in 0..l.vector_pages {
+            let block = id + 1 + part as u32;
+            let start = part * VECTOR_BYTES;
+            let size = VECTOR_BYTES.min(l.vector_size() - start);
+            let same = self.store.read(block, |body| {
+                body.expect(PageKind::Vector, block)?;
+                let header = &body.bytes()[HEADER_SIZE..][..size_of::<VectorHeader>()];
+                let same = *bytemuck::from_bytes::<VectorHeader>(header) == owner;
+                if same {
+                    f(start / width, &body.bytes()[VECTOR_OFFSET..][..size]);
+                }
+                Ok(same)
+            })??;
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Meta {
+    /// Initialises the metapage with this.
+    pub fn write_page(&self, body: &mut Body) {
+        body.init(PageKind::Meta);
+        self.write(body);
+    }
+}
+
+/// The metapage of an index without nodes.
+pub fn empty_meta(layout: &Layout, seed: u64) -> Meta {
+    Meta {
+        seed,
+        dims: layout.params.dims,
+        m: layout.params.m,
+        metric: layout.params.metric as u8,
+        storage: layout.params.storage as u8,
+        record_size: layout.record_size as u16,
+        slots: layout.slots as u16,
+        centred: 0,
+        entry: crate::record::NONE,
+        entry_level: 0,
+    }
+}
+
+/// Writes one page's part of the centre.
+pub(crate) fn write_centre(body: &mut Body, part: &[f32]) {
+    let bytes = bytemuck::cast_slice(part);
+    body.bytes_mut()[HEADER_SIZE..][..bytes.len()].copy_from_slice(bytes);
+}

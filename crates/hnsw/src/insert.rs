@@ -1,0 +1,422 @@
+//! Adding one row (Algorithm 1 of Malkov and Yashunin, arXiv 1603.09320, on pages).
+//!
+//! One search gathers candidates on every level of the new node, with their vectors. Then the
+//! node's records are written, lowest level first, complete with their own lists; then each
+//! neighbour gets a link back, in one change of one page each. A crash or an error in between
+//! leaves a node that some neighbours do not know yet; its row belongs to a transaction that will
+//! not commit, and vacuum removes it.
+//!
+//! What a full neighbour gives up for the new node is decided on that neighbour's page alone: its codes
+//! yield estimates of the distances from the new node to all its neighbours. Each
+//! node has one *anchor*: a lane of some other node that names it and that is never given up, so
+//! that no insert can make a node unreachable.
+
+use crate::alloc;
+use crate::code::EdgeCode;
+use crate::index::Index;
+use crate::prune;
+use crate::query::{Query, Scoring};
+use crate::record::{MAX_LEVEL, NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
+use crate::search::{self, Frontier};
+use crate::store::PageStore;
+use crate::transform::{self, Stored};
+use crate::{Metric, Result, tids};
+
+/// Nodes of one level that the search on the next level down starts from.
+const NEXT_ENTRIES: usize = 4;
+
+/// A node that a new one may link to.
+struct Neighbour {
+    id: NodeId,
+    distance: f32,
+    header: RecordHeader,
+    y: Vec<f32>,
+}
+
+/// The new node, as it will be stored.
+struct NewNode {
+    stored: Stored,
+    /// The stored vector, decoded: codes of edges are computed from what is stored.
+    y: Vec<f32>,
+    norm: f32,
+    hash: u32,
+    tid: Tid,
+}
+
+/// The level of a new node for a uniform random number in (0, 1].
+pub fn random_level(uniform: f64, factor: f64) -> u8 {
+    (-uniform.ln() / factor.ln()).clamp(0.0, f64::from(MAX_LEVEL)) as u8
+}
+
+impl<S: PageStore> Index<'_, S> {
+    /// Adds the row `tid` with vector `x`, which must be [`indexable`], on levels up to `level`.
+    ///
+    /// [`indexable`]: crate::transform::Transform::indexable
+    pub fn insert(&mut self, x: &[f32], tid: Tid, level: u8, ef_construction: usize) -> Result<()> {
+        let rotated = self.transform.apply(x);
+        let stored = self.store_vector(&rotated);
+        let node = NewNode {
+            y: self.decode(&stored.bytes, stored.scale),
+            stored,
+            norm: rotated.norm,
+            hash: transform::hash(x),
+            tid,
+        };
+        let query = Query::new(self, x, Scoring::Graph);
+        loop {
+            self.refresh()?;
+            let meta = *self.meta();
+            let done = match meta.entry {
+                NONE => self.insert_alone(&node, NONE)?,
+                _ => {
+                    let top = search::level_of(meta.entry_level)?;
+                    self.insert_linked(&node, &query, level.min(top + 1), top, ef_construction)?
+                }
+            };
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A node that has no live node to link to becomes the entry point, in place of `old`: it is the
+    /// first of the index, or all others are dead. `false` if the entry point is another by now.
+    fn insert_alone(&mut self, node: &NewNode, old: NodeId) -> Result<bool> {
+        let id = self.write_records(node, &[Vec::new()])?[0];
+        let mut done = false;
+        self.update_meta(|meta| {
+            done = meta.entry == old;
+            if done {
+                (meta.entry, meta.entry_level) = (id, 0);
+            }
+            Ok(())
+        })?;
+        if !done {
+            alloc::free(self, id)?;
+        }
+        Ok(done)
+    }
+
+    /// `false` if a vacuum took away what was found; then all is to be done anew.
+    fn insert_linked(
+        &mut self,
+        node: &NewNode,
+        query: &Query,
+        level: u8,
+        top: u8,
+        ef: usize,
+    ) -> Result<bool> {
+        let mut lists: Vec<Vec<Neighbour>> = Vec::new();
+        let entry = self.meta().entry;
+        let mut entries = search::descend(self, query, level.min(top))?;
+        for lc in (0..=level.min(top)).rev() {
+            if entries.is_empty() {
+                return Ok(false);
+            }
+            let (candidates, links) = self.candidates(query, lc, &entries, ef)?;
+            if lc == 0
+                && let Some(twin) = candidates.iter().find(|c| self.is_twin(c, node))
+                && tids::add(self, twin.id, twin.header.generation, node.tid)?
+            {
+                return Ok(true);
+            }
+            entries = links;
+            lists.push(self.choose(candidates));
+        }
+        if lists.last().is_some_and(Vec::is_empty) {
+            return self.insert_alone(node, entry);
+        }
+        lists.reverse();
+        lists.resize_with(usize::from(level) + 1, Vec::new);
+        let ids = self.write_records(node, &lists)?;
+        for (lc, list) in lists.iter().enumerate() {
+            self.link_back(node, query, ids[lc], lc as u8, list)?;
+        }
+        if level > top {
+            let entry = ids[usize::from(level)];
+            self.update_meta(|meta| {
+                if u32::from(level) > meta.entry_level {
+                    (meta.entry, meta.entry_level) = (entry, level.into());
+                }
+                Ok(())
+            })?;
+        }
+        Ok(true)
+    }
+
+    /// Live nodes near the query on a level, nearest first, and links down from there to start
+    /// the next level with.
+    fn candidates(
+        &self,
+        query: &Query,
+        level: u8,
+        entries: &[NodeId],
+        ef: usize,
+    ) -> Result<(Vec<Neighbour>, Vec<NodeId>)> {
+        let mut frontier = Frontier::new(ef);
+        entries.iter().for_each(|&id| frontier.beam.start(id));
+        let mut found = Vec::new();
+        let mut links = Vec::new();
+        search::expand(self, query, level, true, &mut frontier, |visit| {
+            links.push((visit.own, visit.header.link));
+            if visit.header.kind == SlotKind::Node as u8 {
+                found.push(Neighbour {
+                    id: visit.id,
+                    distance: visit.own,
+                    header: visit.header,
+                    y: self.decode(&visit.vector, visit.header.scale),
+                });
+            }
+            Ok(())
+        })?;
+        found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        links.sort_by(|a: &(f32, NodeId), b| a.0.total_cmp(&b.0));
+        Ok((found, links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect()))
+    }
+
+    /// Whether a node has the same vector as the new one, as far as an index can tell and as far
+    /// as it matters: all that is stored of both is equal.
+    fn is_twin(&self, candidate: &Neighbour, node: &NewNode) -> bool {
+        let h = &candidate.header;
+        (h.hash, h.scale.to_bits(), h.err.to_bits(), h.norm.to_bits())
+            == (
+                node.hash,
+                node.stored.scale.to_bits(),
+                node.stored.err.to_bits(),
+                node.norm.to_bits(),
+            )
+            && candidate.y == node.y
+    }
+
+    fn choose(&self, candidates: Vec<Neighbour>) -> Vec<Neighbour> {
+        let squared = self.layout.params.metric != Metric::L1;
+        let distances: Vec<f32> = candidates.iter().map(|c| c.distance).collect();
+        let lanes = self.layout.lanes;
+        let chosen = prune::select(&distances, lanes, lanes, squared, |i, j| {
+            self.between(&candidates[i].y, &candidates[j].y)
+        });
+        let mut candidates: Vec<Option<Neighbour>> = candidates.into_iter().map(Some).collect();
+        chosen.into_iter().filter_map(|i| candidates[i].take()).collect()
+    }
+
+    /// Graph distance of two stored vectors.
+    pub(crate) fn between(&self, a: &[f32], b: &[f32]) -> f32 {
+        match self.layout.params.metric {
+            Metric::L1 => (self.kernels.l1)(a, b),
+            _ => (self.kernels.l2_squared)(a, b),
+        }
+    }
+
+    pub(crate) fn edge(&self, from: &[f32], to: &[f32], to_norm: f32) -> EdgeCode {
+        EdgeCode::new(self.kernels, from, to, to_norm, self.layout.code_dims)
+    }
+
+    /// Writes the node's records, one a level, lowest first; returns their ids.
+    fn write_records(&self, node: &NewNode, lists: &[Vec<Neighbour>]) -> Result<Vec<NodeId>> {
+        let mut ids: Vec<NodeId> = Vec::new();
+        for (level, list) in lists.iter().enumerate() {
+            let mut bytes = vec![0; self.layout.record_size];
+            let mut record = RecordMut::over(&self.layout, &mut bytes);
+            *record.header() = RecordHeader {
+                kind: SlotKind::Node as u8,
+                level: level as u8,
+                link: ids.last().copied().unwrap_or(NONE),
+                hint: ids.first().copied().unwrap_or(NONE),
+                scale: node.stored.scale,
+                err: node.stored.err,
+                norm: node.norm,
+                hash: node.hash,
+                ..RecordHeader::default()
+            };
+            let apart = self.layout.vector_pages > 0;
+            if !apart {
+                record.vector().copy_from_slice(&node.stored.bytes);
+            }
+            for (lane, neighbour) in list.iter().enumerate() {
+                let edge = self.edge(&node.y, &neighbour.y, neighbour.header.norm);
+                record.set_lane(lane, neighbour.id, &edge, false);
+            }
+            if level == 0 {
+                record.push_tid(node.tid);
+            }
+            let vector: &[u8] = if apart { &node.stored.bytes } else { &[] };
+            ids.push(alloc::allocate_node(self, &bytes, vector)?.0);
+        }
+        Ok(ids)
+    }
+
+    /// Links the neighbours back to the new node; the nearest one that can becomes its anchor.
+    fn link_back(
+        &self,
+        node: &NewNode,
+        query: &Query,
+        id: NodeId,
+        level: u8,
+        list: &[Neighbour],
+    ) -> Result<()> {
+        let mut anchored = false;
+        let mut nearest_first: Vec<&Neighbour> = list.iter().collect();
+        nearest_first.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        for neighbour in nearest_first {
+            let edge = self.edge(&neighbour.y, &node.y, node.norm);
+            let target = LinkTarget {
+                id: neighbour.id,
+                generation: neighbour.header.generation,
+                level,
+                y: &neighbour.y,
+            };
+            let link = NewLink { id, distance: neighbour.distance, edge, anchor: !anchored };
+            anchored |= self.link(&target, &link, query)?;
+            self.store.check_interrupts();
+        }
+        Ok(())
+    }
+
+    /// Gives the node `target` a lane to `link`; `false` if it has no lane to spare or is not the
+    /// node it was. A link that is to be an anchor takes any lane that is none.
+    pub(crate) fn link(&self, target: &LinkTarget, link: &NewLink, query: &Query) -> Result<bool> {
+        let (block, slot) = self.layout.locate(target.id);
+        let known = match self.layout.code_dims {
+            0 => self.load_lanes(target, &query.y)?,
+            _ => Vec::new(),
+        };
+        // Its tables give the distances from the target to its own neighbours.
+        let own_query = Query::from_rotated(self, target.y.to_vec(), 0.0, 0.0);
+        self.store.write(block, |body| {
+            let mut record = RecordMut::new(&self.layout, body, block, slot)?;
+            let view = record.view();
+            if view.kind() != SlotKind::Node
+                || view.header().level != target.level
+                || view.header().generation != target.generation
+            {
+                return Ok(false);
+            }
+            let degree = view.neighbours().len();
+            if let Some(lane) = view.neighbours().iter().position(|&n| n == link.id) {
+                if link.anchor {
+                    record.set_anchor(lane, true);
+                }
+                return Ok(true);
+            }
+            let lane = match degree < self.layout.lanes {
+                true => Some(degree),
+                false => {
+                    let distances = match self.layout.code_dims {
+                        0 => lane_distances_known(&record, &known),
+                        _ => lane_distances_coded(self, &record, &own_query, query, link.distance),
+                    };
+                    let squared = self.layout.code_dims > 0;
+                    victim(&record, &distances, link, prune::alpha(squared))
+                }
+            };
+            let Some(lane) = lane else { return Ok(false) };
+            record.set_lane(lane, link.id, &link.edge, link.anchor);
+            Ok(true)
+        })
+    }
+}
+
+impl<S: PageStore> Index<'_, S> {
+    /// Distances of the neighbours of `target` from it and from `new`, by their vectors.
+    fn load_lanes(
+        &self,
+        target: &LinkTarget,
+        new: &[f32],
+    ) -> Result<Vec<(NodeId, LaneDistances)>> {
+        let ids = self.with_record(target.id, |record| record.neighbours().to_vec())?;
+        if ids.len() < self.layout.lanes {
+            return Ok(Vec::new());
+        }
+        let mut lanes = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some((_, y)) = self.load(id, target.level)? {
+                let from_own = self.between(target.y, &y);
+                let from_new = self.between(new, &y);
+                lanes.push((id, LaneDistances { from_own, from_new }));
+            }
+        }
+        Ok(lanes)
+    }
+}
+
+/// A node that is to get a link.
+pub(crate) struct LinkTarget<'a> {
+    pub id: NodeId,
+    pub generation: u32,
+    pub level: u8,
+    pub y: &'a [f32],
+}
+
+/// A link that a node is to get.
+pub(crate) struct NewLink {
+    pub id: NodeId,
+    /// Distance from the node that gets it.
+    pub distance: f32,
+    pub edge: EdgeCode,
+    /// Whether the link must be made and kept.
+    pub anchor: bool,
+}
+
+/// Distances of a lane's neighbour from the lane's node and from a new one.
+struct LaneDistances {
+    from_own: f32,
+    from_new: f32,
+}
+
+/// Estimates from the codes in the record.
+fn lane_distances_coded<S: PageStore>(
+    index: &Index<S>,
+    record: &RecordMut,
+    own: &Query,
+    new: &Query,
+    distance: f32,
+) -> Vec<LaneDistances> {
+    let view = record.view();
+    let mut sums = vec![0; index.layout.lanes];
+    let (mut from_own, mut from_new) = (Vec::new(), Vec::new());
+    own.scan_codes(&view, &mut sums);
+    own.estimate(&view, 0.0, &sums, &mut from_own);
+    new.scan_codes(&view, &mut sums);
+    new.estimate(&view, distance, &sums, &mut from_new);
+    let both = from_own.into_iter().zip(from_new);
+    both.map(|(from_own, from_new)| LaneDistances { from_own, from_new }).collect()
+}
+
+/// Distances that were loaded before; a neighbour that came since counts as near, and so stays.
+fn lane_distances_known(
+    record: &RecordMut,
+    known: &[(NodeId, LaneDistances)],
+) -> Vec<LaneDistances> {
+    let of = |id: &NodeId| known.iter().find(|k| k.0 == *id).map(|k| &k.1);
+    let distances = record.view().neighbours().iter().map(|id| {
+        let (from_own, from_new) = of(id).map_or((0.0, 0.0), |d| (d.from_own, d.from_new));
+        LaneDistances { from_own, from_new }
+    });
+    distances.collect()
+}
+
+/// The lane of a full list that a new link replaces: of those that the new neighbour shadows, the
+/// farthest; else the farthest of all, if it is farther than the new one and none shadows
+/// that. Anchors stay. A link that is an anchor itself takes the farthest in any case.
+fn victim(
+    record: &RecordMut,
+    distances: &[LaneDistances],
+    link: &NewLink,
+    alpha: f32,
+) -> Option<usize> {
+    let view = record.view();
+    let lanes: Vec<usize> = (0..distances.len()).filter(|&lane| !view.is_anchor(lane)).collect();
+    let farthest = |lanes: &mut dyn Iterator<Item = usize>| {
+        lanes.max_by(|&a, &b| distances[a].from_own.total_cmp(&distances[b].from_own))
+    };
+    let shadowed = |&i: &usize| alpha * distances[i].from_new < distances[i].from_own;
+    if let Some(lane) = farthest(&mut lanes.iter().copied().filter(shadowed)) {
+        return Some(lane);
+    }
+    let lane = farthest(&mut lanes.iter().copied())?;
+    let new_is_shadowed = distances
+        .iter()
+        .any(|d| d.from_own < link.distance && alpha * d.from_new < link.distance);
+    let better = distances[lane].from_own > link.distance && !new_is_shadowed;
+    (link.anchor || better).then_some(lane)
+}

@@ -1,0 +1,325 @@
+//! Sizes and offsets that follow from dimensions, m, metric and storage.
+//!
+//! A record is one slot of a page of kind `Nodes`; all slots of an index have one size, whatever
+//! the level of the node. Its parts, in this order:
+//!
+//! | part | bytes |
+//! |---|---|
+//! | header | 32 |
+//! | neighbour ids | 4 L |
+//! | `f_add` | 4 L |
+//! | `f_rescale` (bfloat16) | 2 L |
+//! | squared norms (bfloat16), inner product only | 2 L |
+//! | codes | L Dc / 8 |
+//! | own vector | 4 D, 2 D or D |
+//! | anchors, one bit a lane | L / 8 |
+//! | heap TIDs | 6 each, as many as fit |
+//!
+//! D is the number of dimensions rounded up to 16; Dc is D, at most 1,024, and less where more
+//! would push the lanes off the page. L, the number of lanes, is 2m rounded up to whole FastScan blocks of 32. L1
+//! has no codes: its lanes are ids alone and L is 2m. An own vector that does not fit beside
+//! the lanes stands on the pages behind the record's.
+
+use crate::page::{CENTRE_COORDS, CONTENT_SIZE, HEADER_SIZE, Meta, VECTOR_BYTES};
+use crate::record::RecordHeader;
+use crate::{Error, Result};
+use std::mem::size_of;
+use std::ops::Range;
+
+/// Most dimensions of an index.
+pub const MAX_DIMS: u32 = 16_000;
+/// Dimensions of a code at most: FastScan sums one byte for four of them in 16 bits.
+const MAX_CODE_DIMS: usize = 1024;
+/// Heap TIDs that a record holds itself, at least.
+const MIN_TIDS: usize = 3;
+/// And at most; more go to slots of their own.
+const MAX_TIDS: usize = 64;
+
+/// How distance is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Metric {
+    /// Euclidean distance.
+    L2 = 1,
+    /// Negative inner product.
+    InnerProduct = 2,
+    /// Cosine distance.
+    Cosine = 3,
+    /// Taxicab distance.
+    L1 = 4,
+}
+
+/// How a record keeps its own vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Storage {
+    /// The most precise of the others that keeps as many records on a page as `Int8`.
+    Auto = 0,
+    /// 4 bytes a dimension.
+    Float32 = 1,
+    /// 2 bytes a dimension.
+    Float16 = 2,
+    /// 1 byte a dimension.
+    Int8 = 3,
+}
+
+/// What an index is created with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// Dimensions of the vectors, 1 to [`MAX_DIMS`].
+    pub dims: u32,
+    /// The option `m`, 2 to 100.
+    pub m: u16,
+    /// How distance is measured.
+    pub metric: Metric,
+    /// How records keep their own vector.
+    pub storage: Storage,
+}
+
+/// Sizes and offsets of an index's records, all in bytes unless said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The parameters, with `storage` resolved.
+    pub params: Params,
+    /// Coordinates of a stored vector: `dims` rounded up to 16.
+    pub padded: usize,
+    /// Neighbours that a record can name.
+    pub lanes: usize,
+    /// Coordinates of a code; 0 without codes.
+    pub code_dims: usize,
+    /// Records to a page.
+    pub slots: usize,
+    /// Size of a record on its page.
+    pub record_size: usize,
+    /// Pages of a node's own vector behind the page of its record; then `slots` is 1.
+    pub vector_pages: usize,
+    /// Pages of the centre, from block 1.
+    pub centre_pages: usize,
+    /// Heap TIDs that a record holds itself.
+    pub inline_tids: usize,
+    pub(crate) ids: Range<usize>,
+    pub(crate) f_add: Range<usize>,
+    pub(crate) f_rescale: Range<usize>,
+    pub(crate) norms: Range<usize>,
+    pub(crate) codes: Range<usize>,
+    pub(crate) vector: Range<usize>,
+    pub(crate) anchors: Range<usize>,
+    pub(crate) tids: Range<usize>,
+}
+
+impl Metric {
+    /// Whether edges carry codes.
+    pub fn coded(self) -> bool {
+        self != Metric::L1
+    }
+
+    fn from_u8(v: u8) -> Option<Self> {
+        Some(match v {
+            1 => Metric::L2,
+            2 => Metric::InnerProduct,
+            3 => Metric::Cosine,
+            4 => Metric::L1,
+            _ => return None,
+        })
+    }
+}
+
+impl Storage {
+    /// Bytes of one stored coordinate.
+    pub fn width(self) -> usize {
+        match self {
+            Storage::Float32 => 4,
+            Storage::Float16 => 2,
+            Storage::Int8 | Storage::Auto => 1,
+        }
+    }
+
+    fn from_u8(v: u8) -> Option<Self> {
+        Some(match v {
+            1 => Storage::Float32,
+            2 => Storage::Float16,
+            3 => Storage::Int8,
+            _ => return None,
+        })
+    }
+}
+
+impl Layout {
+    /// The layout of an index with these parameters.
+    ///
+    /// # Panics
+    /// If a parameter is out of its range.
+    pub fn new(params: Params) -> Self {
+        assert!((1..=MAX_DIMS).contains(&params.dims) && (2..=100).contains(&params.m));
+        if params.storage != Storage::Auto {
+            return Self::with_storage(params);
+        }
+        let int8 = Self::with_storage(Params { storage: Storage::Int8, ..params });
+        [Storage::Float32, Storage::Float16]
+            .into_iter()
+            .map(|storage| Self::with_storage(Params { storage, ..params }))
+            .find(|l| (l.slots, l.vector_pages) == (int8.slots, int8.vector_pages))
+            .unwrap_or(int8)
+    }
+
+    fn with_storage(params: Params) -> Self {
+        let padded = (params.dims as usize).next_multiple_of(16);
+        let coded = params.metric.coded();
+        let lanes = match coded {
+            true => (2 * params.m as usize).next_multiple_of(distance::fastscan::BLOCK),
+            false => 2 * params.m as usize,
+        };
+        let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
+        let lane_bytes = match params.metric {
+            Metric::L1 => 4,
+            Metric::InnerProduct => 4 + 4 + 2 + 2,
+            Metric::L2 | Metric::Cosine => 4 + 4 + 2,
+        };
+        let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
+        let room = (CONTENT_SIZE - fixed) * 8 / lanes / 16 * 16;
+        let code_dims = if coded { padded.min(MAX_CODE_DIMS).min(room) } else { 0 };
+        let vector_size = padded * params.storage.width();
+        let graph_size = fixed + lanes * code_dims / 8;
+        let vector_pages = match graph_size + vector_size <= CONTENT_SIZE {
+            true => 0,
+            false => vector_size.div_ceil(VECTOR_BYTES),
+        };
+        let inline_vector = if vector_pages == 0 { vector_size } else { 0 };
+        let slots = CONTENT_SIZE / (graph_size + inline_vector).next_multiple_of(8);
+        let record_size = CONTENT_SIZE / slots / 8 * 8;
+
+        let mut end = size_of::<RecordHeader>();
+        let mut part = |size: usize| {
+            end += size;
+            end - size..end
+        };
+        let per_lane = |bytes: usize| if coded { bytes * lanes } else { 0 };
+        let ids = part(4 * lanes);
+        let f_add = part(per_lane(4));
+        let f_rescale = part(per_lane(2));
+        let norms = part(if params.metric == Metric::InnerProduct { 2 * lanes } else { 0 });
+        let codes = part(lanes * code_dims / 8);
+        let vector = part(inline_vector);
+        let anchors = part(anchor_bytes);
+        let inline_tids = ((record_size - anchors.end) / 6).min(MAX_TIDS);
+        let tids = anchors.end..anchors.end + 6 * inline_tids;
+        Self {
+            params,
+            padded,
+            lanes,
+            code_dims,
+            slots,
+            record_size,
+            vector_pages,
+            centre_pages: if coded { padded.div_ceil(CENTRE_COORDS) } else { 0 },
+            inline_tids,
+            ids,
+            f_add,
+            f_rescale,
+            norms,
+            codes,
+            vector,
+            anchors,
+            tids,
+        }
+    }
+
+    /// The layout that a metapage describes.
+    pub fn from_meta(meta: &Meta) -> Result<Self> {
+        let wrong = |what| Error::corrupted(Meta::BLOCK, what);
+        let params = Params {
+            dims: meta.dims,
+            m: meta.m,
+            metric: Metric::from_u8(meta.metric).ok_or(wrong("unknown metric"))?,
+            storage: Storage::from_u8(meta.storage).ok_or(wrong("unknown storage"))?,
+        };
+        if !(1..=MAX_DIMS).contains(&params.dims) || !(2..=100).contains(&params.m) {
+            return Err(wrong("dimensions or m out of range"));
+        }
+        let layout = Self::new(params);
+        if (layout.record_size, layout.slots) != (meta.record_size.into(), meta.slots.into()) {
+            return Err(wrong("record size does not follow from the parameters"));
+        }
+        Ok(layout)
+    }
+
+    /// Pages that are allocated together: a page of records and the vector pages behind it.
+    pub fn unit_pages(&self) -> u32 {
+        1 + self.vector_pages as u32
+    }
+
+    /// First block after the metapage and the centre.
+    pub fn first_block(&self) -> u32 {
+        1 + self.centre_pages as u32
+    }
+
+    /// Bytes of a stored vector.
+    pub fn vector_size(&self) -> usize {
+        self.padded * self.params.storage.width()
+    }
+
+    /// Where a slot's record is in the body of its page.
+    #[inline]
+    pub fn record_range(&self, slot: usize) -> Range<usize> {
+        let start = HEADER_SIZE + slot * self.record_size;
+        start..start + self.record_size
+    }
+
+    /// Bytes of a body that pages of records use.
+    pub fn used(&self) -> usize {
+        HEADER_SIZE + self.slots * self.record_size
+    }
+
+    /// Nodes on level l are one in `level_factor` of those on level l - 1.
+    ///
+    /// All levels have lists of 2m neighbours, so that a factor of 2m keeps the paper's overlap of
+    /// levels (mL = 1/ln of the list length).
+    pub fn level_factor(&self) -> f64 {
+        2.0 * f64::from(self.params.m)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(dims: u32, m: u16, metric: Metric, storage: Storage) -> Layout {
+        Layout::new(Params { dims, m, metric, storage })
+    }
+
+    #[test]
+    fn parts_fit_and_are_aligned() {
+        for dims in [1, 2, 3, 16, 17, 100, 128, 384, 768, 1000, 1024, 1536, 2000, 3072, 9000, 16_000] {
+            for m in [2, 5, 16, 17, 48, 64, 100] {
+                for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1] {
+                    for storage in [Storage::Auto, Storage::Float32, Storage::Float16, Storage::Int8] {
+                        let l = layout(dims, m, metric, storage);
+                        assert!(l.slots >= 1 && l.used() <= crate::page::BODY_SIZE);
+                        assert!(l.tids.end <= l.record_size && l.inline_tids >= MIN_TIDS);
+                        assert!(l.vector_pages == 0 || l.slots == 1);
+                        assert!(l.vector_pages > 0 || l.vector.len() == l.vector_size());
+                        assert_eq!((l.record_size % 8, l.vector.start % 4, l.tids.start % 2), (0, 0, 0));
+                        assert!(l.lanes <= 255 && l.code_dims <= MAX_CODE_DIMS);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn storage_auto_keeps_the_records_to_a_page() {
+        let cosine = |dims| layout(dims, 16, Metric::Cosine, Storage::Auto);
+        let got: Vec<_> = [128, 384, 768, 1536]
+            .map(|d| (cosine(d).params.storage, cosine(d).slots, cosine(d).code_dims))
+            .into();
+        assert_eq!(
+            got,
+            [
+                (Storage::Int8, 8, 128),
+                (Storage::Int8, 3, 384),
+                (Storage::Float32, 1, 768),
+                (Storage::Float16, 1, 1024)
+            ]
+        );
+    }
+}

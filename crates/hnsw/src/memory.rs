@@ -1,0 +1,122 @@
+//! A page store in memory, for tests: it can refuse the n-th write.
+
+use crate::page::Body;
+use crate::store::PageStore;
+use crate::{Error, Result};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+/// Pages in a vector. One thread; writes may be made to fail from a countdown on.
+#[derive(Default)]
+pub struct MemoryStore {
+    pages: RefCell<Vec<Body>>,
+    free: RefCell<BTreeSet<u32>>,
+    target: Cell<Option<u32>>,
+    writes_left: Cell<Option<u64>>,
+    reads: Cell<u64>,
+}
+
+impl MemoryStore {
+    /// A store without pages.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets `count` more changes succeed and refuses those after; `None` lets all succeed.
+    pub fn fail_after(&self, count: Option<u64>) {
+        self.writes_left.set(count);
+    }
+
+    /// Pages read since the store was made.
+    pub fn reads(&self) -> u64 {
+        self.reads.get()
+    }
+
+    /// Overwrites a page unchecked, as corruption would.
+    pub fn corrupt(&self, block: u32, f: impl FnOnce(&mut Body)) {
+        f(&mut self.pages.borrow_mut()[block as usize]);
+    }
+
+    /// Forgets all hints, as a crash does.
+    pub fn forget_hints(&self) {
+        self.free.borrow_mut().clear();
+        self.target.set(None);
+    }
+
+    /// Replaces all pages.
+    pub fn set_pages(&self, pages: Vec<Body>) {
+        *self.pages.borrow_mut() = pages;
+    }
+
+    fn take_write(&self) -> Result<()> {
+        match self.writes_left.get() {
+            Some(0) => Err(Error::Store("write refused".into())),
+            Some(n) => {
+                self.writes_left.set(Some(n - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl PageStore for MemoryStore {
+    fn blocks(&self) -> u32 {
+        self.pages.borrow().len() as u32
+    }
+
+    fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R> {
+        self.reads.set(self.reads.get() + 1);
+        let pages = self.pages.borrow();
+        let body = pages.get(block as usize);
+        Ok(f(body.ok_or(Error::corrupted(block, "block is beyond the end of the index"))?))
+    }
+
+    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+        let mut pages = self.pages.borrow_mut();
+        let body = pages
+            .get_mut(block as usize)
+            .ok_or(Error::corrupted(block, "block is beyond the end of the index"))?;
+        let mut copy = *body;
+        let result = f(&mut copy)?;
+        self.take_write()?;
+        *body = copy;
+        Ok(result)
+    }
+
+    fn extend(&self, count: u32, mut f: impl FnMut(u32, &mut Body)) -> Result<u32> {
+        let mut pages = self.pages.borrow_mut();
+        let first = pages.len() as u32;
+        for i in 0..count {
+            let mut body = Body::ZERO;
+            if self.take_write().is_err() {
+                pages.push(body);
+                return Err(Error::Store("write refused".into()));
+            }
+            f(first + i, &mut body);
+            pages.push(body);
+        }
+        Ok(first)
+    }
+
+    fn target(&self) -> Option<u32> {
+        self.target.get()
+    }
+
+    fn set_target(&self, block: Option<u32>) {
+        self.target.set(block);
+    }
+
+    fn free_page(&self) -> Option<u32> {
+        self.free.borrow().first().copied()
+    }
+
+    fn set_free(&self, block: u32, free: bool) {
+        match free {
+            true => self.free.borrow_mut().insert(block),
+            false => self.free.borrow_mut().remove(&block),
+        };
+    }
+
+    fn wait_for_inserts(&self) {}
+}

@@ -1,0 +1,293 @@
+//! The resumable scan: rows in order of distance.
+//!
+//! Level 0 is searched with a beam of `ef_search`. When its nodes have been returned, the search goes
+//! on from the nearest candidates that had not got into the beam. Distances are bounds
+//! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's is said
+//! to be exact, so that only the others have to be compared by their true distances.
+
+use crate::index::Index;
+use crate::query::{Bounds, Query};
+use crate::record::{NONE, NodeId, SlotKind, Tid};
+use crate::search::{self, Frontier};
+use crate::store::PageStore;
+use crate::tids::{self, Owner};
+use crate::{Error, Result};
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// When and how a scan goes on behind the first `ef` nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Not at all.
+    Off,
+    /// Rows that turn up nearer than one already returned come late.
+    Relaxed,
+    /// Such rows are left out.
+    Strict,
+}
+
+/// Settings of a scan.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Candidates in the beam.
+    pub ef: usize,
+    /// Whether and how to go on behind them.
+    pub resume: Resume,
+    /// Nodes to visit at most; the first beam is always finished.
+    pub max_visits: usize,
+    /// Bytes that candidates for going on may take.
+    pub memory: usize,
+    /// Whether rows marked as dead are left out.
+    pub skip_dead: bool,
+}
+
+/// A row that a scan found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Where the row is.
+    pub tid: Tid,
+    /// The node that stands for it.
+    pub node: NodeId,
+    /// Lower bound of the operator's value.
+    pub lower: f64,
+    /// Whether the order of this row among all others is certain.
+    pub exact: bool,
+}
+
+/// A visited node with rows.
+struct Found {
+    bounds: Bounds,
+    own: f32,
+    owner: Owner,
+    /// Its rows in `Scan::tids`.
+    first: u32,
+    count: u8,
+    link: NodeId,
+}
+
+impl PartialEq for Found {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Found {}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The nearest is the greatest, for a heap.
+impl Ord for Found {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |f: &Found| f.bounds.lower;
+        key(other).total_cmp(&key(self)).then(other.owner.id.cmp(&self.owner.id))
+    }
+}
+
+/// A scan of an index for one query.
+pub struct Scan {
+    query: Query,
+    settings: Settings,
+    frontier: Frontier,
+    /// Candidates to go on from, once the scan has.
+    waiting: BinaryHeap<Waiting>,
+    found: BinaryHeap<Found>,
+    tids: Vec<Tid>,
+    /// Nodes up to this distance may be returned.
+    horizon: f32,
+    started: bool,
+    ended: bool,
+    /// Bounds of what was returned so far.
+    last_lower: f64,
+    last_upper: f64,
+    current: Option<Current>,
+}
+
+/// A candidate to go on from; the nearest is the greatest.
+#[derive(PartialEq)]
+struct Waiting(f32, NodeId);
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.0.total_cmp(&self.0).then(other.1.cmp(&self.1))
+    }
+}
+
+/// The node whose rows are being returned.
+struct Current {
+    owner: Owner,
+    lower: f64,
+    exact: bool,
+    /// Rows not yet returned, last first.
+    rows: Vec<Tid>,
+    /// The next list of rows.
+    next: NodeId,
+    lists_left: u64,
+}
+
+impl Scan {
+    /// A scan that has not started.
+    pub fn new(query: Query, settings: Settings) -> Self {
+        let mut frontier = Frontier::new(settings.ef);
+        if settings.resume != Resume::Off {
+            // A candidate takes a place here and one in the visited set.
+            frontier.keep_discarded = settings.memory / 24;
+        }
+        Self {
+            query,
+            settings,
+            frontier,
+            waiting: BinaryHeap::new(),
+            found: BinaryHeap::new(),
+            tids: Vec::new(),
+            horizon: f32::NEG_INFINITY,
+            started: false,
+            ended: false,
+            last_lower: f64::NEG_INFINITY,
+            last_upper: f64::NEG_INFINITY,
+            current: None,
+        }
+    }
+
+    /// The next row, nearest first.
+    pub fn next<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<Option<Row>> {
+        loop {
+            if let Some(row) = self.next_of_current(index)? {
+                return Ok(Some(row));
+            }
+            match self.next_node() {
+                Some(current) => self.current = Some(current),
+                None if self.ended => return Ok(None),
+                None => self.search(index)?,
+            }
+        }
+    }
+
+    /// Nodes visited so far.
+    pub fn visits(&self) -> usize {
+        self.frontier.visited.len()
+    }
+
+    fn next_of_current<S: PageStore>(&mut self, index: &Index<S>) -> Result<Option<Row>> {
+        let Some(current) = &mut self.current else { return Ok(None) };
+        loop {
+            while let Some(tid) = current.rows.pop() {
+                if self.settings.skip_dead && tid.is_dead() {
+                    continue;
+                }
+                let (node, lower, exact) = (current.owner.id, current.lower, current.exact);
+                return Ok(Some(Row { tid: tid.unmarked(), node, lower, exact }));
+            }
+            if current.next == NONE {
+                self.current = None;
+                return Ok(None);
+            }
+            index.store.check_interrupts();
+            let block = index.layout.locate(current.next).0;
+            current.lists_left =
+                current.lists_left.checked_sub(1).ok_or(Error::corrupted(block, "TID list is circular"))?;
+            current.next = tids::read(index, current.owner, current.next, &mut current.rows)?;
+        }
+    }
+
+    /// Takes the nearest node that may be returned now.
+    fn next_node(&mut self) -> Option<Current> {
+        loop {
+            if self.found.peek()?.own > self.horizon {
+                return None;
+            }
+            let node = self.found.pop()?;
+            let Bounds { lower, upper } = node.bounds;
+            if self.settings.resume == Resume::Strict && lower < self.last_lower {
+                continue;
+            }
+            let apart_from_next = self.found.peek().map_or(self.ended, |n| upper < n.bounds.lower);
+            let exact = self.settings.resume == Resume::Relaxed
+                || apart_from_next && self.last_upper < lower;
+            self.last_lower = self.last_lower.max(lower);
+            self.last_upper = self.last_upper.max(upper);
+            let first = node.first as usize;
+            let rows = self.tids[first..first + usize::from(node.count)].to_vec();
+            return Some(Current {
+                owner: node.owner,
+                lower,
+                exact,
+                rows,
+                next: node.link,
+                lists_left: u64::from(u32::MAX),
+            });
+        }
+    }
+
+    /// Starts the search, or goes on with it.
+    fn search<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<()> {
+        if !self.started {
+            self.started = true;
+            for id in search::descend(index, &self.query, 0)? {
+                self.frontier.beam.start(id);
+            }
+        } else if !self.refill(index) {
+            self.ended = true;
+            self.horizon = f32::INFINITY;
+            return Ok(());
+        }
+        let Self { query, frontier, found, tids, .. } = self;
+        search::expand(index, query, 0, false, frontier, |visit| {
+            let header = &visit.header;
+            // Dead nodes can have rows in a list: vacuum may still find it was too early.
+            let has_rows = !visit.tids.is_empty() || header.link != NONE;
+            if has_rows && (header.kind == SlotKind::Node as u8 || header.link != NONE) {
+                found.push(Found {
+                    bounds: query.bounds(visit.own, header),
+                    own: visit.own,
+                    owner: Owner { id: visit.id, generation: header.generation },
+                    first: tids.len() as u32,
+                    count: visit.tids.len() as u8,
+                    link: header.link,
+                });
+                tids.extend_from_slice(&visit.tids);
+            }
+            Ok(())
+        })?;
+        self.horizon = self.horizon.max(self.frontier.beam.bound());
+        if self.settings.resume == Resume::Off {
+            self.ended = true;
+        }
+        Ok(())
+    }
+
+    /// Fills the beam with the nearest candidates that were left out; `false` if there are none or
+    /// the scan has done as much as it may.
+    fn refill<S: PageStore>(&mut self, index: &Index<S>) -> bool {
+        if self.settings.resume == Resume::Off || self.visits() >= self.settings.max_visits {
+            return false;
+        }
+        let coded = index.layout.code_dims > 0;
+        let frontier = &mut self.frontier;
+        self.waiting.extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
+        frontier.keep_discarded =
+            (self.settings.memory / 24).saturating_sub(self.waiting.len() + frontier.visited.len());
+        frontier.beam.clear();
+        let mut count = 0;
+        while count < self.settings.ef
+            && let Some(Waiting(distance, id)) = self.waiting.pop()
+        {
+            if !coded || !frontier.visited.contains(id) {
+                frontier.beam.offer(distance, id);
+                count += 1;
+            }
+        }
+        count > 0
+    }
+}

@@ -1,0 +1,356 @@
+//! Search: greedy descent through the upper levels and a beam over one level.
+//!
+//! - [`Beam`] holds the nearest candidates; a hop takes the nearest unexpanded one, visits its page and
+//!   offers all its neighbours at their estimated distances.
+//! - [`expand`] runs a beam until all of it is expanded: on level 0 for scans, on every level of a
+//!   new node for inserts.
+//! - [`descend`] finds where to start on a level: a small beam on each level above.
+//!
+//! Only expanded nodes count as visited. A node that is offered again while it waits in the beam, by another
+//! neighbour, gets the mean of both estimates, whose errors are independent; an expanded node
+//! stands at its exact distance.
+
+use crate::index::{Index, Visit};
+use crate::query::Query;
+use crate::record::{NONE, NodeId, SlotKind};
+use crate::store::PageStore;
+use crate::{Error, Result};
+
+/// Candidates kept on levels that are only passed through.
+const DESCENT_BEAM: usize = 2;
+
+/// A node that may be near.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Estimated distance, or the exact one of an expanded node.
+    pub distance: f32,
+    /// The node.
+    pub id: NodeId,
+    expanded: bool,
+}
+
+/// The nearest candidates in order of distance, at most `capacity`.
+pub struct Beam {
+    items: Vec<Candidate>,
+    capacity: usize,
+    /// All before this are expanded.
+    cursor: usize,
+}
+
+impl Beam {
+    /// An empty beam.
+    pub fn new(capacity: usize) -> Self {
+        Self { items: Vec::with_capacity(capacity + 1), capacity, cursor: 0 }
+    }
+
+    /// Empties the beam.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.cursor = 0;
+    }
+
+    /// Adds a node to be expanded before all others.
+    pub fn start(&mut self, id: NodeId) {
+        self.items.insert(0, Candidate { distance: f32::NEG_INFINITY, id, expanded: false });
+        self.cursor = 0;
+    }
+
+    /// The distance that a candidate must undercut to get in.
+    #[inline]
+    pub fn bound(&self) -> f32 {
+        match self.items.last() {
+            Some(last) if self.items.len() >= self.capacity => last.distance,
+            _ => f32::INFINITY,
+        }
+    }
+
+    /// Adds a candidate nearer than [`Self::bound`]; returns the one that it pushed out.
+    #[inline]
+    pub fn offer(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
+        self.place(Candidate { distance, id, expanded: false });
+        (self.items.len() > self.capacity).then(|| self.items.pop()).flatten()
+    }
+
+    /// As [`Self::offer`], for an estimate of a node that may stand in the beam already.
+    #[inline]
+    fn offer_estimate(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
+        let Some(at) = self.items.iter().position(|c| c.id == id) else {
+            return self.offer(distance, id);
+        };
+        let waiting = self.items[at];
+        if !waiting.expanded && waiting.distance > f32::NEG_INFINITY {
+            self.items.remove(at);
+            self.place(Candidate { distance: (waiting.distance + distance) / 2.0, ..waiting });
+        }
+        None
+    }
+
+    fn place(&mut self, candidate: Candidate) {
+        let at = self.items.partition_point(|c| c.distance < candidate.distance);
+        self.items.insert(at, candidate);
+        if !candidate.expanded {
+            self.cursor = self.cursor.min(at);
+        } else if at < self.cursor {
+            self.cursor += 1;
+        }
+    }
+
+    /// The nearest unexpanded candidate, marked as expanded.
+    pub fn next(&mut self) -> Option<NodeId> {
+        let skipped = self.items[self.cursor..].iter().position(|c| !c.expanded)?;
+        self.cursor += skipped;
+        let candidate = &mut self.items[self.cursor];
+        candidate.expanded = true;
+        self.cursor += 1;
+        Some(candidate.id)
+    }
+
+    /// All candidates, nearest first.
+    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.items.iter()
+    }
+
+    /// Removes the candidate that [`Self::next`] gave last.
+    fn remove(&mut self) {
+        self.items.remove(self.cursor - 1);
+        self.cursor -= 1;
+    }
+
+    /// Moves the candidate that [`Self::next`] gave last to its exact distance.
+    fn settle(&mut self, distance: f32) {
+        let candidate = self.items.remove(self.cursor - 1);
+        self.cursor -= 1;
+        self.place(Candidate { distance, ..candidate });
+    }
+
+    /// The nearest unexpanded candidate.
+    fn peek(&self) -> Option<NodeId> {
+        self.items[self.cursor..].iter().find(|c| !c.expanded).map(|c| c.id)
+    }
+}
+
+/// The nodes that a search has dealt with: open addressing with linear probing.
+pub struct Visited {
+    table: Vec<NodeId>,
+    count: usize,
+}
+
+impl Visited {
+    /// An empty set with room for about `expected` ids.
+    pub fn new(expected: usize) -> Self {
+        Self { table: vec![NONE; (2 * expected).next_power_of_two().max(64)], count: 0 }
+    }
+
+    #[inline]
+    fn slot(&self, id: NodeId) -> usize {
+        let mask = self.table.len() - 1;
+        let mut at = (id.wrapping_mul(0x9E37_79B1) >> 7) as usize & mask;
+        while self.table[at] != NONE && self.table[at] != id {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    /// Whether `id` is in the set.
+    #[inline]
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.table[self.slot(id)] == id
+    }
+
+    /// Adds `id`; `false` if it was there.
+    #[inline]
+    pub fn insert(&mut self, id: NodeId) -> bool {
+        let at = self.slot(id);
+        if self.table[at] == id {
+            return false;
+        }
+        self.table[at] = id;
+        self.count += 1;
+        if self.count * 2 > self.table.len() {
+            self.grow();
+        }
+        true
+    }
+
+    fn grow(&mut self) {
+        let doubled = vec![NONE; 2 * self.table.len()];
+        for id in std::mem::replace(&mut self.table, doubled) {
+            if id != NONE {
+                let at = self.slot(id);
+                self.table[at] = id;
+            }
+        }
+    }
+
+    /// Ids in the set.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes that the set takes.
+    pub fn size(&self) -> usize {
+        4 * self.table.len()
+    }
+
+    /// Empties the set.
+    pub fn clear(&mut self) {
+        self.table.fill(NONE);
+        self.count = 0;
+    }
+}
+
+/// What a search over one level works with.
+pub struct Frontier {
+    /// The candidates.
+    pub beam: Beam,
+    /// Expanded nodes; in an index without codes, all nodes that were scored.
+    pub visited: Visited,
+    /// The node visited last.
+    pub visit: Visit,
+    /// Candidates that did not get into the beam or fell out of it; kept if there is room.
+    pub discarded: Vec<(f32, NodeId)>,
+    /// How many of them to keep.
+    pub keep_discarded: usize,
+}
+
+impl Frontier {
+    /// An empty frontier with a beam of `ef` candidates.
+    pub fn new(ef: usize) -> Self {
+        Self {
+            beam: Beam::new(ef),
+            visited: Visited::new(4 * ef),
+            visit: Visit::default(),
+            discarded: Vec::new(),
+            keep_discarded: 0,
+        }
+    }
+
+    #[inline]
+    fn offer(&mut self, distance: f32, id: NodeId) {
+        let outside = match distance < self.beam.bound() {
+            true => self.beam.offer_estimate(distance, id).filter(|c| !c.expanded),
+            false => Some(Candidate { distance, id, expanded: false }),
+        };
+        if let Some(c) = outside
+            && self.discarded.len() < self.keep_discarded
+            && c.distance < f32::INFINITY
+        {
+            self.discarded.push((c.distance, c.id));
+        }
+    }
+}
+
+/// Expands the beam on `level` until all of it is expanded; `found` sees every visited node.
+pub fn expand<S: PageStore>(
+    index: &Index<S>,
+    query: &Query,
+    level: u8,
+    with_vectors: bool,
+    frontier: &mut Frontier,
+    mut found: impl FnMut(&Visit) -> Result<()>,
+) -> Result<()> {
+    let coded = index.layout.code_dims > 0;
+    if !coded {
+        frontier.beam.items.iter().for_each(|c| {
+            frontier.visited.insert(c.id);
+        });
+    }
+    while let Some(id) = frontier.beam.next() {
+        index.store.check_interrupts();
+        let new = frontier.visited.insert(id);
+        if coded && !new {
+            continue;
+        }
+        if let Some(next) = frontier.beam.peek() {
+            index.store.prefetch(index.layout.locate(next).0);
+        }
+        if !index.visit(query, id, level, with_vectors, &mut frontier.visit)? {
+            frontier.beam.remove();
+            continue;
+        }
+        // A dead node steers, but takes no place from those that are alive.
+        match frontier.visit.header.kind == SlotKind::Dead as u8 {
+            true => frontier.beam.remove(),
+            false => frontier.beam.settle(frontier.visit.own),
+        }
+        found(&frontier.visit)?;
+        for lane in 0..frontier.visit.neighbours.len() {
+            let neighbour = frontier.visit.neighbours[lane];
+            let distance = if coded {
+                let estimate = frontier.visit.estimates[lane];
+                if estimate < frontier.beam.bound() && frontier.visited.contains(neighbour) {
+                    continue;
+                }
+                estimate
+            } else if !frontier.visited.insert(neighbour) {
+                continue;
+            } else {
+                match index.own_distance(query, neighbour, level)? {
+                    Some(distance) => distance,
+                    None => continue,
+                }
+            };
+            frontier.offer(distance, neighbour);
+        }
+    }
+    Ok(())
+}
+
+/// Finds nodes to start from on level `to`: records of the nodes that were nearest one level up.
+/// Empty if the index is.
+pub fn descend<S: PageStore>(index: &mut Index<S>, query: &Query, to: u8) -> Result<Vec<NodeId>> {
+    // An entry point or a link may be freed by a vacuum while this passes; then start over.
+    for _ in 0..3 {
+        index.refresh()?;
+        let meta = *index.meta();
+        if meta.entry == NONE {
+            return Ok(Vec::new());
+        }
+        let top = level_of(meta.entry_level)?;
+        let mut entries = vec![meta.entry];
+        let mut level = top;
+        while level > to && !entries.is_empty() {
+            entries = best_links(index, query, level, &entries)?;
+            level -= 1;
+        }
+        let mut alive = false;
+        for &id in &entries {
+            alive |= index.with_record(id, |r| r.is_node(level))?;
+        }
+        if alive {
+            return Ok(entries);
+        }
+    }
+    Err(Error::corrupted(crate::page::Meta::BLOCK, "entry point leads to no node"))
+}
+
+/// A level from a metapage.
+pub(crate) fn level_of(level: u32) -> Result<u8> {
+    u8::try_from(level)
+        .ok()
+        .filter(|&l| l <= crate::record::MAX_LEVEL)
+        .ok_or(Error::corrupted(crate::page::Meta::BLOCK, "level of the entry point out of range"))
+}
+
+/// Searches `level` with a small beam; the links down of the nearest nodes.
+fn best_links<S: PageStore>(
+    index: &Index<S>,
+    query: &Query,
+    level: u8,
+    entries: &[NodeId],
+) -> Result<Vec<NodeId>> {
+    let mut frontier = Frontier::new(DESCENT_BEAM);
+    entries.iter().for_each(|&id| frontier.beam.start(id));
+    let mut best: Vec<(f32, NodeId)> = Vec::new();
+    expand(index, query, level, false, &mut frontier, |visit| {
+        best.push((visit.own, visit.header.link));
+        Ok(())
+    })?;
+    best.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(best.into_iter().take(DESCENT_BEAM).map(|(_, link)| link).collect())
+}

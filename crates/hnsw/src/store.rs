@@ -1,0 +1,47 @@
+//! Where pages come from.
+
+use crate::Result;
+use crate::page::Body;
+
+/// A file of pages that several processes may read and change at once.
+///
+/// Every call locks at most one page and only for its own duration. A change is atomic and
+/// survives a crash as a whole or not at all; changes become durable in the order in which they
+/// were made. Closures get a page's body under its lock: they compute and copy, nothing else.
+pub trait PageStore {
+    /// Blocks in the file. Never shrinks while the index exists.
+    fn blocks(&self) -> u32;
+
+    /// Shows a block under a shared lock. A block beyond the end is [`crate::Error::Corrupted`].
+    fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R>;
+
+    /// Changes a block under an exclusive lock; an error from `f` leaves it as it was.
+    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R>;
+
+    /// Appends `count` adjacent blocks, filled by `f`, which gets each block's number; returns the
+    /// first. A crash may leave blocks that were never initialised.
+    fn extend(&self, count: u32, f: impl FnMut(u32, &mut Body)) -> Result<u32>;
+
+    /// The page that this process last inserted into, if any.
+    fn target(&self) -> Option<u32>;
+
+    /// Remembers the page for [`Self::target`].
+    fn set_target(&self, block: Option<u32>);
+
+    /// A page that may have free slots, from the free space map.
+    fn free_page(&self) -> Option<u32>;
+
+    /// Tells the free space map whether a page has free slots. A hint: may be lost.
+    fn set_free(&self, block: u32, free: bool);
+
+    /// Says that `block` will be read soon.
+    fn prefetch(&self, block: u32) {
+        let _ = block;
+    }
+
+    /// Waits until every insert has ended that may have read a page before this call.
+    fn wait_for_inserts(&self);
+
+    /// Called between page visits, with no page locked; may not return.
+    fn check_interrupts(&self) {}
+}

@@ -1,0 +1,621 @@
+//! Removing rows, repairing lists, freeing slots.
+//!
+//! 1. *Remove*: over all pages, take out TIDs of dead rows. A node left with none is marked dead; it
+//!    steers searches on, but no insert links to it any more. Wait for inserts that may have seen it alive.
+//! 2. *Repair*: over all pages, replace lanes that lead to dead nodes. Candidates are the dead node's
+//!    own neighbours, ranked by their codes there; few pages are read per list. Nodes that a dead node
+//!    anchored get another anchor. An entry point that is dead is replaced first.
+//! 3. *Free* the dead nodes' slots and lists.
+//!
+//! A scan needs no interlock: an id it read earlier may lead to a free slot, which it skips, or to a
+//! new node, whose record is as good as any. A crash leaves dead nodes marked; the next
+//! vacuum goes on with them. One vacuum at a time runs on an index.
+
+use crate::alloc;
+use crate::index::{Index, Visit};
+use crate::insert::{LinkTarget, NewLink};
+use crate::layout::Layout;
+use crate::page::{Body, PageKind};
+use crate::prune;
+use crate::query::Query;
+use crate::record::{NONE, NodeId, Record, RecordHeader, RecordMut, SlotKind, Tid};
+use crate::search::{self, Frontier};
+use crate::store::PageStore;
+use crate::tids::{self, Owner};
+use crate::{Error, Metric, Result};
+use std::collections::{HashMap, HashSet};
+
+/// What a vacuum did and found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Rows that remain.
+    pub rows: u64,
+    /// Rows removed.
+    pub removed: u64,
+    /// Slots freed.
+    pub freed: u64,
+    /// Slots that were free already.
+    pub free: u64,
+    /// Pages of the index.
+    pub pages: u32,
+}
+
+/// What the first pass learns.
+#[derive(Default)]
+struct Survey {
+    stats: Stats,
+    /// Records of dead nodes, on all levels, with their level.
+    dead: HashMap<NodeId, u8>,
+    /// Upper records and their level-0 record.
+    uppers: Vec<(NodeId, u8, NodeId)>,
+    /// Nodes without rows in the record, but with lists.
+    doubtful: Vec<(NodeId, u32)>,
+    /// All slots of TID lists, with their owner.
+    lists: Vec<(NodeId, Owner)>,
+    /// Owners of lists that lost rows.
+    thinned: HashSet<(NodeId, u32)>,
+    /// Some live node on level 0.
+    some_alive: Option<NodeId>,
+}
+
+/// Vacuums the index; `is_dead` says which rows are gone, `ef` is the beam of searches that replace
+/// lists which lost most of their lanes.
+pub fn vacuum<S: PageStore>(
+    index: &mut Index<S>,
+    ef: usize,
+    mut is_dead: impl FnMut(Tid) -> bool,
+) -> Result<Stats> {
+    let mut survey = Survey::default();
+    let first = index.layout.first_block();
+    for block in first..index.store.blocks() {
+        index.store.check_interrupts();
+        remove_rows(index, block, &mut is_dead, &mut survey)?;
+    }
+    mark_empty(index, &mut survey)?;
+    index.store.wait_for_inserts();
+    settle_doubtful(index, &mut survey)?;
+    mark_uppers(index, &mut survey)?;
+    free_stray_lists(index, &mut survey)?;
+    if !survey.dead.is_empty() {
+        replace_entry(index, &survey)?;
+        for block in first..index.store.blocks() {
+            index.store.check_interrupts();
+            repair_page(index, block, ef, &survey.dead)?;
+        }
+        for (&id, &level) in survey.dead.iter().filter(|d| *d.1 == 0) {
+            move_anchors(index, id, level, ef, &survey.dead)?;
+        }
+        free_dead(index, &mut survey)?;
+    }
+    survey.stats.pages = index.store.blocks();
+    Ok(survey.stats)
+}
+
+/// Counts what a vacuum without dead rows reports.
+pub fn count<S: PageStore>(index: &mut Index<S>) -> Result<Stats> {
+    let mut survey = Survey::default();
+    for block in index.layout.first_block()..index.store.blocks() {
+        index.store.check_interrupts();
+        remove_rows(index, block, &mut |_| false, &mut survey)?;
+    }
+    survey.stats.pages = index.store.blocks();
+    Ok(survey.stats)
+}
+
+/// Pass 1 over one page.
+fn remove_rows<S: PageStore>(
+    index: &Index<S>,
+    block: u32,
+    is_dead: &mut impl FnMut(Tid) -> bool,
+    survey: &mut Survey,
+) -> Result<()> {
+    let l = &index.layout;
+    let Some(rows) = index.store.read(block, |body| rows_of(l, body, block))?? else {
+        return Ok(());
+    };
+    let dead: HashSet<Tid> = rows.into_iter().filter(|t| is_dead(t.unmarked())).collect();
+    let mut note = |body: &Body| note_page(l, body, block, survey);
+    let free = match dead.is_empty() {
+        true => index.store.read(block, note)??,
+        false => index.store.write(block, |body| {
+            for slot in 0..l.slots {
+                remove_from_slot(l, body, block, slot, &dead)?;
+            }
+            note(body)
+        })?,
+    };
+    survey.stats.removed += dead.len() as u64;
+    survey.stats.free += free;
+    if free > 0 {
+        index.store.set_free(block, true);
+    }
+    for slot in 0..l.slots {
+        let thinned = index.store.read(block, |body| tids::read_slot(l, body, block, slot))??;
+        if let Some((header, list)) = thinned
+            && !dead.is_empty()
+            && list.len() < tids::capacity(l)
+        {
+            survey.thinned.insert((header.owner, header.owner_generation));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a page; `None` for pages without records.
+fn rows_of(layout: &Layout, body: &Body, block: u32) -> Result<Option<Vec<Tid>>> {
+    if body.is_new() {
+        return Ok(None);
+    }
+    if layout.vector_pages > 0 && body.header().kind == PageKind::Vector as u16 {
+        body.expect(PageKind::Vector, block)?;
+        return Ok(None);
+    }
+    let mut rows = Vec::new();
+    for slot in 0..layout.slots {
+        let record = Record::new(layout, body, block, slot)?;
+        if record.is_node(0) {
+            rows.extend(record.tids());
+        } else if let Some((_, list)) = tids::read_slot(layout, body, block, slot)? {
+            rows.extend(list);
+        }
+    }
+    Ok(Some(rows))
+}
+
+fn remove_from_slot(
+    layout: &Layout,
+    body: &mut Body,
+    block: u32,
+    slot: usize,
+    dead: &HashSet<Tid>,
+) -> Result<()> {
+    let mut record = RecordMut::new(layout, body, block, slot)?;
+    if record.view().is_node(0) {
+        let removed = record.retain_tids(|t| !dead.contains(&t));
+        let header = record.header();
+        if removed > 0 && header.tids == 0 && header.link == NONE {
+            header.kind = SlotKind::Dead as u8;
+        }
+        return Ok(());
+    }
+    tids::retain(layout, body, block, slot, |t| !dead.contains(&t)).map(|_| ())
+}
+
+/// Notes what is on a page; returns its free slots.
+fn note_page(layout: &Layout, body: &Body, block: u32, survey: &mut Survey) -> Result<u64> {
+    let mut free = 0;
+    for slot in 0..layout.slots {
+        let record = Record::new(layout, body, block, slot)?;
+        let Some(id) = layout.id(block, slot) else { break };
+        let header = record.header();
+        match record.kind() {
+            SlotKind::Free => free += 1,
+            SlotKind::Tids => {
+                if let Some((list, rows)) = tids::read_slot(layout, body, block, slot)? {
+                    let owner = Owner { id: list.owner, generation: list.owner_generation };
+                    survey.lists.push((id, owner));
+                    survey.stats.rows += rows.len() as u64;
+                }
+            }
+            SlotKind::Node | SlotKind::Dead if header.level > 0 => {
+                survey.uppers.push((id, header.level, header.hint));
+            }
+            SlotKind::Dead => {
+                survey.dead.insert(id, 0);
+                if header.link != NONE {
+                    survey.doubtful.push((id, header.generation));
+                }
+            }
+            SlotKind::Node => {
+                survey.stats.rows += u64::from(header.tids);
+                match header.tids == 0 && header.link != NONE {
+                    true => survey.doubtful.push((id, header.generation)),
+                    false => survey.some_alive = Some(id),
+                }
+            }
+        }
+    }
+    Ok(free)
+}
+
+/// Whether a node's lists hold any row.
+fn lists_have_rows<S: PageStore>(index: &Index<S>, owner: Owner) -> Result<bool> {
+    let mut next = index.with_record(owner.id, |r| r.header().link)?;
+    let mut rows = Vec::new();
+    let mut steps = u64::from(index.store.blocks()) * index.layout.slots as u64;
+    while next != NONE && rows.is_empty() {
+        next = tids::read(index, owner, next, &mut rows)?;
+        let block = index.layout.locate(owner.id).0;
+        steps = steps.checked_sub(1).ok_or(Error::corrupted(block, "TID list is circular"))?;
+        index.store.check_interrupts();
+    }
+    Ok(!rows.is_empty())
+}
+
+/// Marks nodes dead whose lists are all empty, and lets inserts look for room in thinned lists again.
+fn mark_empty<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+    for &(id, generation) in &survey.doubtful {
+        if survey.dead.contains_key(&id) || lists_have_rows(index, Owner { id, generation })? {
+            continue;
+        }
+        let marked = change_node(index, id, generation, |header| {
+            if header.tids == 0 {
+                header.kind = SlotKind::Dead as u8;
+            }
+            header.tids == 0
+        })?;
+        if marked {
+            survey.dead.insert(id, 0);
+        }
+    }
+    for &(id, generation) in &survey.thinned {
+        if id != NONE {
+            change_node(index, id, generation, |header| {
+                header.hint = header.link;
+                true
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Changes the header of a level-0 node if its slot still has this generation.
+fn change_node<S: PageStore>(
+    index: &Index<S>,
+    id: NodeId,
+    generation: u32,
+    f: impl FnOnce(&mut RecordHeader) -> bool,
+) -> Result<bool> {
+    let (block, slot) = index.layout.locate(id);
+    if block >= index.store.blocks() {
+        return Ok(false);
+    }
+    index.store.write(block, |body| {
+        let mut record = RecordMut::new(&index.layout, body, block, slot)?;
+        let same = record.view().is_node(0) && record.header().generation == generation;
+        Ok(same && f(record.header()))
+    })
+}
+
+/// An insert may have put a row into a list just before its node was marked dead; such a node lives.
+fn settle_doubtful<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+    for (id, generation) in std::mem::take(&mut survey.doubtful) {
+        if !survey.dead.contains_key(&id) {
+            survey.some_alive = Some(id);
+        } else if lists_have_rows(index, Owner { id, generation })? {
+            change_node(index, id, generation, |header| {
+                header.kind = SlotKind::Node as u8;
+                true
+            })?;
+            survey.dead.remove(&id);
+            survey.some_alive = Some(id);
+        }
+    }
+    Ok(())
+}
+
+/// Marks the upper records of dead nodes.
+fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+    let dead_uppers: Vec<(NodeId, u8)> = survey
+        .uppers
+        .iter()
+        .filter(|(_, _, base)| survey.dead.contains_key(base))
+        .map(|&(id, level, _)| (id, level))
+        .collect();
+    for (id, level) in dead_uppers {
+        let (block, slot) = index.layout.locate(id);
+        index.store.check_interrupts();
+        index.store.write(block, |body| {
+            RecordMut::new(&index.layout, body, block, slot)?.header().kind = SlotKind::Dead as u8;
+            Ok(())
+        })?;
+        survey.dead.insert(id, level);
+    }
+    Ok(())
+}
+
+/// Frees TID lists that an insert left without linking them.
+fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+    let mut linked: HashSet<NodeId> = HashSet::new();
+    let mut walked: HashSet<(NodeId, u32)> = HashSet::new();
+    for &(_, owner) in &survey.lists {
+        if !walked.insert((owner.id, owner.generation)) || owner.id == NONE {
+            continue;
+        }
+        if index.layout.locate(owner.id).0 >= index.store.blocks() {
+            continue;
+        }
+        let start = index.with_record(owner.id, |r| {
+            let owned = r.is_node(0) && r.header().generation == owner.generation;
+            if owned { r.header().link } else { NONE }
+        })?;
+        let mut next = start;
+        while next != NONE && linked.insert(next) {
+            next = tids::read(index, owner, next, &mut Vec::new())?;
+        }
+    }
+    for (id, owner) in std::mem::take(&mut survey.lists) {
+        if linked.contains(&id) {
+            continue;
+        }
+        let (block, slot) = index.layout.locate(id);
+        let freed = index.store.write(block, |body| {
+            let found = tids::read_slot(&index.layout, body, block, slot)?;
+            let stray = found.is_some_and(|(header, _)| tids::belongs(&header, owner));
+            if stray {
+                RecordMut::new(&index.layout, body, block, slot)?.free();
+            }
+            Ok(stray)
+        })?;
+        if freed {
+            survey.stats.freed += 1;
+            index.store.set_free(block, true);
+        }
+    }
+    Ok(())
+}
+
+/// If the entry point is dead, makes the highest live record the entry point.
+fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<()> {
+    let highest = survey
+        .uppers
+        .iter()
+        .filter(|(id, _, _)| !survey.dead.contains_key(id))
+        .max_by_key(|(_, level, _)| *level)
+        .map(|&(id, level, _)| (id, level));
+    let (entry, level) = highest.or(survey.some_alive.map(|id| (id, 0))).unwrap_or((NONE, 0));
+    index.update_meta(|meta| {
+        if survey.dead.contains_key(&meta.entry) {
+            (meta.entry, meta.entry_level) = (entry, level.into());
+        }
+        Ok(())
+    })
+}
+
+/// Pass 2 over one page.
+fn repair_page<S: PageStore>(
+    index: &mut Index<S>,
+    block: u32,
+    ef: usize,
+    dead: &HashMap<NodeId, u8>,
+) -> Result<()> {
+    let l = &index.layout;
+    let broken = index.store.read(block, |body| {
+        let mut broken = Vec::new();
+        if body.header().kind != PageKind::Nodes as u16 {
+            return Ok(broken);
+        }
+        for slot in 0..l.slots {
+            let record = Record::new(l, body, block, slot)?;
+            if record.kind() == SlotKind::Node
+                && record.neighbours().iter().any(|n| dead.contains_key(n))
+            {
+                broken.extend(l.id(block, slot).map(|id| (id, record.header().level)));
+            }
+        }
+        Ok(broken)
+    })??;
+    for (id, level) in broken {
+        repair_list(index, id, level, ef, dead)?;
+    }
+    Ok(())
+}
+
+/// A neighbour that a list may get.
+struct Replacement {
+    id: NodeId,
+    distance: f32,
+    norm: f32,
+    y: Vec<f32>,
+}
+
+/// Replaces the lanes of one list that lead to dead nodes.
+fn repair_list<S: PageStore>(
+    index: &mut Index<S>,
+    id: NodeId,
+    level: u8,
+    ef: usize,
+    dead: &HashMap<NodeId, u8>,
+) -> Result<()> {
+    let Some((header, y)) = index.load(id, level)? else { return Ok(()) };
+    let neighbours = index.with_record(id, |r| r.neighbours().to_vec())?;
+    let query = Query::from_rotated(index, y.clone(), header.norm, 0.0);
+    let lost: Vec<NodeId> = neighbours.iter().copied().filter(|n| dead.contains_key(n)).collect();
+    let mut excluded: HashSet<NodeId> = neighbours.iter().copied().collect();
+    excluded.insert(id);
+
+    let mut candidates: Vec<(f32, NodeId)> = Vec::new();
+    let mut visit = Visit::default();
+    for &gone in &lost {
+        if index.visit(&query, gone, level, false, &mut visit)? {
+            let estimates = visit.estimates.iter().copied().chain(std::iter::repeat(visit.own));
+            let near = visit.neighbours.iter().copied().zip(estimates);
+            candidates.extend(
+                near.filter(|(n, _)| !dead.contains_key(n) && excluded.insert(*n))
+                    .map(|(n, estimate)| (estimate, n)),
+            );
+        }
+    }
+    candidates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    candidates.truncate(2 * lost.len());
+    let mut replacements = Vec::new();
+    for (_, candidate) in candidates {
+        replacements.extend(load_replacement(index, candidate, level, &y)?);
+    }
+    let alive = neighbours.len() - lost.len();
+    if 2 * (alive + replacements.len().min(lost.len())) < neighbours.len() {
+        let more = search_replacements(index, &query, id, level, ef)?;
+        replacements.extend(more.into_iter().filter(|r| excluded.insert(r.id)));
+    }
+    replacements.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+
+    let (block, slot) = index.layout.locate(id);
+    index.store.check_interrupts();
+    index.store.write(block, |body| {
+        let mut record = RecordMut::new(&index.layout, body, block, slot)?;
+        if record.view().kind() != SlotKind::Node || record.header().generation != header.generation
+        {
+            return Ok(());
+        }
+        let mut replacements = replacements.into_iter();
+        for lane in (0..record.view().neighbours().len()).rev() {
+            if !dead.contains_key(&record.view().neighbours()[lane]) {
+                continue;
+            }
+            let present = |id: &NodeId| record.view().neighbours().contains(id);
+            match replacements.find(|r| !present(&r.id)) {
+                Some(r) => {
+                    let edge = index.edge(&y, &r.y, r.norm);
+                    record.set_lane(lane, r.id, &edge, false);
+                }
+                None => record.remove_lane(lane),
+            }
+        }
+        Ok(())
+    })
+}
+
+fn load_replacement<S: PageStore>(
+    index: &Index<S>,
+    id: NodeId,
+    level: u8,
+    y: &[f32],
+) -> Result<Option<Replacement>> {
+    let Some((header, other)) = index.load(id, level)? else { return Ok(None) };
+    let alive = header.kind == SlotKind::Node as u8;
+    Ok(alive.then(|| Replacement {
+        id,
+        distance: index.between(y, &other),
+        norm: header.norm,
+        y: other,
+    }))
+}
+
+/// Searches for neighbours as an insert does.
+fn search_replacements<S: PageStore>(
+    index: &mut Index<S>,
+    query: &Query,
+    id: NodeId,
+    level: u8,
+    ef: usize,
+) -> Result<Vec<Replacement>> {
+    let mut frontier = Frontier::new(ef);
+    if u32::from(level) > index.meta().entry_level {
+        return Ok(Vec::new());
+    }
+    for start in search::descend(index, query, level)? {
+        frontier.beam.start(start);
+    }
+    let mut found = Vec::new();
+    search::expand(index, query, level, true, &mut frontier, |visit| {
+        if visit.header.kind == SlotKind::Node as u8 && visit.id != id {
+            found.push(Replacement {
+                id: visit.id,
+                distance: visit.own,
+                norm: visit.header.norm,
+                y: index.decode(&visit.vector, visit.header.scale),
+            });
+        }
+        Ok(())
+    })?;
+    found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+    let distances: Vec<f32> = found.iter().map(|f| f.distance).collect();
+    let squared = index.layout.params.metric != Metric::L1;
+    let lanes = index.layout.lanes;
+    let chosen = prune::select(&distances, lanes, lanes, squared, |i, j| {
+        index.between(&found[i].y, &found[j].y)
+    });
+    let mut found: Vec<Option<Replacement>> = found.into_iter().map(Some).collect();
+    Ok(chosen.into_iter().filter_map(|i| found[i].take()).collect())
+}
+
+/// Gives every node that a dead one anchored another anchor.
+fn move_anchors<S: PageStore>(
+    index: &mut Index<S>,
+    id: NodeId,
+    level: u8,
+    ef: usize,
+    dead: &HashMap<NodeId, u8>,
+) -> Result<()> {
+    let orphans: Vec<NodeId> = index.with_record(id, |record| {
+        let lanes = record.neighbours().iter().enumerate();
+        lanes.filter(|&(lane, _)| record.is_anchor(lane)).map(|(_, &n)| n).collect()
+    })?;
+    for orphan in orphans.into_iter().filter(|n| !dead.contains_key(n)) {
+        index.store.check_interrupts();
+        anchor(index, orphan, level, ef)?;
+    }
+    Ok(())
+}
+
+/// Makes some neighbour of a node its anchor, or a node that a search finds.
+fn anchor<S: PageStore>(index: &mut Index<S>, id: NodeId, level: u8, ef: usize) -> Result<()> {
+    let Some((header, y)) = index.load(id, level)? else { return Ok(()) };
+    if header.kind != SlotKind::Node as u8 {
+        return Ok(());
+    }
+    let query = Query::from_rotated(index, y.clone(), header.norm, 0.0);
+    let mut near = Vec::new();
+    for neighbour in index.with_record(id, |r| r.neighbours().to_vec())? {
+        near.extend(load_replacement(index, neighbour, level, &y)?);
+    }
+    near.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+    if try_anchor(index, id, &y, &query, header.norm, level, &near)? {
+        return Ok(());
+    }
+    let found = search_replacements(index, &query, id, level, ef)?;
+    try_anchor(index, id, &y, &query, header.norm, level, &found)?;
+    Ok(())
+}
+
+fn try_anchor<S: PageStore>(
+    index: &Index<S>,
+    id: NodeId,
+    y: &[f32],
+    query: &Query,
+    norm: f32,
+    level: u8,
+    near: &[Replacement],
+) -> Result<bool> {
+    for r in near {
+        let Some(generation) = index
+            .with_record(r.id, |rec| rec.is_node(level).then_some(rec.header().generation))?
+        else {
+            continue;
+        };
+        let target = LinkTarget { id: r.id, generation, level, y: &r.y };
+        let edge = index.edge(&r.y, y, norm);
+        let link = NewLink { id, distance: r.distance, edge, anchor: true };
+        if index.link(&target, &link, query)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Pass 3: frees the slots of dead nodes and of their lists.
+fn free_dead<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+    for &id in survey.dead.keys() {
+        index.store.check_interrupts();
+        let header = index.with_record(id, |r| *r.header())?;
+        let owner = Owner { id, generation: header.generation };
+        let mut next = if header.level == 0 { header.link } else { NONE };
+        alloc::free(index, id)?;
+        survey.stats.freed += 1;
+        while next != NONE {
+            let list = next;
+            let (block, slot) = index.layout.locate(list);
+            next = index.store.write(block, |body| {
+                let found = tids::read_slot(&index.layout, body, block, slot)?;
+                let Some((header, _)) = found.filter(|(h, _)| tids::belongs(h, owner)) else {
+                    return Ok(NONE);
+                };
+                RecordMut::new(&index.layout, body, block, slot)?.free();
+                Ok(header.next)
+            })?;
+            index.store.set_free(block, true);
+            survey.stats.freed += 1;
+        }
+    }
+    Ok(())
+}
