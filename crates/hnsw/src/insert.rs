@@ -189,10 +189,9 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     fn choose(&self, candidates: Vec<Neighbour>) -> Vec<Neighbour> {
-        let squared = self.layout.params.metric != Metric::L1;
         let distances: Vec<f32> = candidates.iter().map(|c| c.distance).collect();
         let lanes = self.layout.lanes;
-        let chosen = prune::select(&distances, lanes, lanes, squared, |i, j| {
+        let chosen = prune::select(&distances, lanes, lanes / 2, |i, j| {
             self.between(&candidates[i].y, &candidates[j].y)
         });
         let mut candidates: Vec<Option<Neighbour>> = candidates.into_iter().map(Some).collect();
@@ -305,8 +304,7 @@ impl<S: PageStore> Index<'_, S> {
                         0 => lane_distances_known(&record, &known),
                         _ => lane_distances_coded(self, &record, &own_query, query, link.distance),
                     };
-                    let squared = self.layout.code_dims > 0;
-                    victim(&record, &distances, link, prune::alpha(squared))
+                    victim(&record, &distances, link)
                 }
             };
             let Some(lane) = lane else { return Ok(false) };
@@ -402,21 +400,20 @@ fn victim(
     record: &RecordMut,
     distances: &[LaneDistances],
     link: &NewLink,
-    alpha: f32,
 ) -> Option<usize> {
     let view = record.view();
     let lanes: Vec<usize> = (0..distances.len()).filter(|&lane| !view.is_anchor(lane)).collect();
     let farthest = |lanes: &mut dyn Iterator<Item = usize>| {
         lanes.max_by(|&a, &b| distances[a].from_own.total_cmp(&distances[b].from_own))
     };
-    let shadowed = |&i: &usize| alpha * distances[i].from_new < distances[i].from_own;
+    let shadowed = |&i: &usize| distances[i].from_new < distances[i].from_own;
     if let Some(lane) = farthest(&mut lanes.iter().copied().filter(shadowed)) {
         return Some(lane);
     }
     let lane = farthest(&mut lanes.iter().copied())?;
     let new_is_shadowed = distances
         .iter()
-        .any(|d| d.from_own < link.distance && alpha * d.from_new < link.distance);
+        .any(|d| d.from_own < link.distance && d.from_new < link.distance);
     let better = distances[lane].from_own > link.distance && !new_is_shadowed;
     (link.anchor || better).then_some(lane)
 }

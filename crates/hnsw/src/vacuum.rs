@@ -22,7 +22,7 @@ use crate::record::{NONE, NodeId, Record, RecordHeader, RecordMut, SlotKind, Tid
 use crate::search::{self, Frontier};
 use crate::store::PageStore;
 use crate::tids::{self, Owner};
-use crate::{Error, Metric, Result};
+use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
 
 /// What a vacuum did and found.
@@ -520,9 +520,8 @@ fn search_replacements<S: PageStore>(
     })?;
     found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     let distances: Vec<f32> = found.iter().map(|f| f.distance).collect();
-    let squared = index.layout.params.metric != Metric::L1;
     let lanes = index.layout.lanes;
-    let chosen = prune::select(&distances, lanes, lanes, squared, |i, j| {
+    let chosen = prune::select(&distances, lanes, lanes / 2, |i, j| {
         index.between(&found[i].y, &found[j].y)
     });
     let mut found: Vec<Option<Replacement>> = found.into_iter().map(Some).collect();

@@ -6,7 +6,7 @@
 //! appends.
 
 use super::{Arena, Builder};
-use crate::layout::{Layout, Metric};
+use crate::layout::Layout;
 use crate::prune;
 use crate::search::{Beam, Visited};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -106,10 +106,6 @@ impl<A: Arena> Builder<A> {
         };
         List { words }
     }
-
-    fn squared(&self) -> bool {
-        self.layout.params.metric != Metric::L1
-    }
 }
 
 /// Inserts a node on all its levels, or merges it with its twin.
@@ -147,7 +143,7 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
         }
         let distances: Vec<f32> = near.iter().map(|n| n.0).collect();
         let lanes = b.layout.lanes;
-        let positions = prune::select(&distances, lanes, lanes * crate::prune::env("F",50) / 100, b.squared(), |i, j| {
+        let positions = prune::select(&distances, lanes, lanes / 2, |i, j| {
             b.distance(near[i].1, near[j].1)
         });
         chosen.push((lc, positions.into_iter().map(|i| near[i]).collect()));
@@ -262,7 +258,7 @@ fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level
     near.sort_by(|a, b| a.0.total_cmp(&b.0));
     let distances: Vec<f32> = near.iter().map(|n| n.0).collect();
     let limit = b.layout.lanes * 4 / 5;
-    let kept = prune::select(&distances, limit, b.layout.lanes*crate::prune::env("P",80)/100, b.squared(), |i, j| {
+    let kept = prune::select(&distances, limit, b.layout.lanes * 3 / 5, |i, j| {
         b.distance(near[i].1, near[j].1)
     });
     for (lane, &i) in kept.iter().enumerate() {
