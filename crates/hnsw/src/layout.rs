@@ -185,7 +185,10 @@ impl Layout {
             false => vector_size.div_ceil(VECTOR_BYTES),
         };
         let inline_vector = if vector_pages == 0 { vector_size } else { 0 };
-        let slots = CONTENT_SIZE / (graph_size + inline_vector).next_multiple_of(8);
+        let slots = match vector_pages {
+            0 => CONTENT_SIZE / (graph_size + inline_vector).next_multiple_of(8),
+            _ => 1,
+        };
         let record_size = CONTENT_SIZE / slots / 8 * 8;
 
         let mut end = size_of::<RecordHeader>();
@@ -316,7 +319,7 @@ mod tests {
             got,
             [
                 (Storage::Int8, 8, 128),
-                (Storage::Int8, 3, 384),
+                (Storage::Float16, 3, 384),
                 (Storage::Float32, 1, 768),
                 (Storage::Float16, 1, 1024)
             ]

@@ -1,0 +1,330 @@
+//! Shared by the tests: deterministic data, operator values, builds, inserts and scans.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use hnsw::build::{Batch, Builder, HeapArena};
+use hnsw::check::{Report, check};
+use hnsw::memory::MemoryStore;
+use hnsw::page::Body;
+use hnsw::query::{Query, Scoring};
+use hnsw::record::MAX_LEVEL;
+use hnsw::scan::{Resume, Row, Scan, Settings};
+use hnsw::transform::splitmix64;
+use hnsw::{Index, Metric, Params, Storage, Tid};
+use std::sync::Mutex;
+
+pub const METRICS: [Metric; 4] = [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1];
+pub const STORAGES: [Storage; 3] = [Storage::Float32, Storage::Float16, Storage::Int8];
+pub const SEED: u64 = 42;
+
+/// A reproducible source of numbers.
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x1234_5678_9ABC_DEF1))
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(1);
+        splitmix64(self.0)
+    }
+
+    /// In (0, 1].
+    pub fn uniform(&mut self) -> f64 {
+        ((self.next() >> 11) as f64 + 1.0) / (1u64 << 53) as f64
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn normal(&mut self) -> f32 {
+        let (u, v) = (self.uniform(), self.uniform());
+        ((-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+    }
+
+    pub fn normals(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.normal()).collect()
+    }
+}
+
+/// Points around random centres, about 50 to a cluster, with an offset that all share.
+pub fn clustered(n: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
+    let mut rng = Rng::new(seed);
+    let clusters = n.div_ceil(50);
+    let centres: Vec<Vec<f32>> = (0..clusters).map(|_| rng.normals(dims)).collect();
+    (0..n)
+        .map(|_| {
+            let centre = &centres[rng.below(clusters)];
+            centre
+                .iter()
+                .map(|c| 0.5 + c + 0.5 * rng.normal())
+                .collect()
+        })
+        .collect()
+}
+
+/// What the SQL operator gives for two vectors.
+pub fn operator(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
+    match metric {
+        Metric::L2 => f64::from(distance::l2_squared(a, b)).sqrt(),
+        Metric::InnerProduct => -f64::from(distance::inner_product(a, b)),
+        Metric::L1 => f64::from(distance::l1(a, b)),
+        Metric::Cosine => {
+            let (dot, aa, bb) = distance::cosine_parts(a, b);
+            let similarity = f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt();
+            1.0 - similarity.clamp(-1.0, 1.0)
+        }
+    }
+}
+
+pub fn params(dims: usize, m: u16, metric: Metric, storage: Storage) -> Params {
+    Params {
+        dims: dims as u32,
+        m,
+        metric,
+        storage,
+    }
+}
+
+/// The TID of the i-th row.
+pub fn tid(i: usize) -> Tid {
+    Tid {
+        block: i as u32,
+        offset: 1,
+    }
+}
+
+/// The mean of the rows as a build takes it.
+fn centre(params: Params, rows: &[Vec<f32>]) -> Vec<f32> {
+    let builder: Builder<HeapArena> = Builder::new(params, 64, SEED, Vec::new());
+    let mut sum = vec![0.0f64; params.dims as usize];
+    let sample = &rows[..rows.len().min(1000)];
+    for x in sample {
+        let y = builder.transform().unrotated(x);
+        sum.iter_mut().zip(y).for_each(|(s, y)| *s += f64::from(y));
+    }
+    sum.into_iter()
+        .map(|s| (s / sample.len().max(1) as f64) as f32)
+        .collect()
+}
+
+/// Builds an index over the rows, with TIDs [`tid`].
+pub fn build(params: Params, rows: &[Vec<f32>], threads: usize) -> MemoryStore {
+    build_with(params, rows, threads, 64.max(2 * usize::from(params.m)))
+}
+
+pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) -> MemoryStore {
+    let builder: Builder<HeapArena> = Builder::new(params, ef, SEED, centre(params, rows));
+    let mut jobs = Vec::new();
+    for (n, part) in rows.chunks(hnsw::build::BATCH).enumerate() {
+        let mut batch = Batch::new(builder.layout());
+        for (i, x) in part.iter().enumerate() {
+            builder.push(&mut batch, x, tid(n * hnsw::build::BATCH + i));
+        }
+        jobs.push(builder.prepare(&HeapArena, batch).expect("memory"));
+    }
+    jobs.reverse();
+    let jobs = Mutex::new(jobs);
+    std::thread::scope(|s| {
+        for _ in 0..threads {
+            s.spawn(|| {
+                loop {
+                    let job = jobs.lock().expect("unpoisoned").pop();
+                    let Some(job) = job else { break };
+                    builder.run(job).expect("not stopped");
+                }
+            });
+        }
+    });
+    let plan = builder.finish().expect("plan");
+    let pages = (0..plan.blocks() as u32).map(|block| {
+        let mut body = Body::ZERO;
+        plan.encode(block, &mut body);
+        body
+    });
+    let store = MemoryStore::new();
+    store.set_pages(pages.collect());
+    store
+}
+
+/// An empty index.
+pub fn create(params: Params) -> MemoryStore {
+    let store = MemoryStore::new();
+    Index::create(&store, params, SEED).expect("create");
+    store
+}
+
+/// Adds rows one by one, with TIDs from `first` on.
+pub fn insert_rows(index: &mut Index<MemoryStore>, rows: &[Vec<f32>], first: usize, ef: usize) {
+    let mut rng = Rng::new(first as u64 + 7);
+    for (i, x) in rows.iter().enumerate() {
+        insert_row(index, x, tid(first + i), &mut rng, ef).expect("insert");
+    }
+}
+
+pub fn insert_row(
+    index: &mut Index<MemoryStore>,
+    x: &[f32],
+    tid: Tid,
+    rng: &mut Rng,
+    ef: usize,
+) -> hnsw::Result<()> {
+    if index.needs_centre() {
+        index.establish_centre(x)?;
+    }
+    let level = hnsw::insert::random_level(rng.uniform(), index.layout().level_factor());
+    index.insert(x, tid, level.min(MAX_LEVEL), ef)
+}
+
+pub fn open(store: &MemoryStore) -> Index<'_, MemoryStore> {
+    Index::open(store).expect("open")
+}
+
+pub fn settings(ef: usize, resume: Resume) -> Settings {
+    Settings {
+        ef,
+        resume,
+        max_visits: usize::MAX,
+        memory: 64 << 20,
+        skip_dead: true,
+    }
+}
+
+pub fn scan(index: &Index<MemoryStore>, q: &[f32], settings: Settings) -> Scan {
+    Scan::new(Query::new(index, q, Scoring::Metric), settings)
+}
+
+/// The first `limit` rows of a scan.
+pub fn rows(
+    index: &mut Index<MemoryStore>,
+    q: &[f32],
+    settings: Settings,
+    limit: usize,
+) -> Vec<Row> {
+    let mut scan = scan(index, q, settings);
+    let mut rows = Vec::new();
+    while rows.len() < limit
+        && let Some(row) = scan.next(index).expect("scan")
+    {
+        rows.push(row);
+    }
+    rows
+}
+
+/// What PostgreSQL's executor makes of a scan's rows (IndexNextWithReorder): rows that are not
+/// exact wait in a queue, by their true value, until the scan's lower bound has passed it. Gives
+/// the rows with their true values; panics where the executor would raise an error.
+pub fn reorder(
+    mut next: impl FnMut() -> Option<Row>,
+    mut value: impl FnMut(Tid) -> f64,
+    limit: usize,
+) -> Vec<(Tid, f64)> {
+    let mut out = Vec::new();
+    let mut queue: Vec<(f64, Tid)> = Vec::new();
+    let mut last = f64::NEG_INFINITY;
+    let mut at_end = false;
+    // PostgreSQL sorts NaN behind everything, as total_cmp does with the NaN of a quotient 0/0
+    // once its sign is dropped.
+    let key = |v: f64| if v.is_nan() { f64::NAN.abs() } else { v };
+    while out.len() < limit {
+        let top = (0..queue.len()).min_by(|&a, &b| queue[a].0.total_cmp(&queue[b].0));
+        if let Some(i) = top
+            && (at_end || queue[i].0.total_cmp(&last).is_le())
+        {
+            let (_, tid) = queue.swap_remove(i);
+            out.push((tid, value(tid)));
+            continue;
+        }
+        if at_end {
+            break;
+        }
+        let Some(row) = next() else {
+            at_end = true;
+            continue;
+        };
+        last = row.lower;
+        let (fetched, exact) = match row.exact {
+            true => (row.lower, true),
+            false => {
+                let v = key(value(row.tid));
+                assert!(
+                    v.total_cmp(&row.lower).is_ge(),
+                    "value {v:e} is below {row:?}"
+                );
+                (v, v == row.lower)
+            }
+        };
+        let behind = top.is_some_and(|i| fetched > queue[i].0);
+        match !exact || behind {
+            true => queue.push((fetched, row.tid)),
+            false => out.push((row.tid, value(row.tid))),
+        }
+    }
+    out
+}
+
+/// TIDs of the `k` nearest rows by the operator, and the value of the last.
+pub fn exact(metric: Metric, data: &[Vec<f32>], q: &[f32], k: usize) -> (Vec<Tid>, f64) {
+    let mut all: Vec<(f64, usize)> = data
+        .iter()
+        .enumerate()
+        .map(|(i, x)| (operator(metric, q, x), i))
+        .collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    all.truncate(k);
+    let last = all.last().map_or(f64::INFINITY, |l| l.0);
+    (all.into_iter().map(|(_, i)| tid(i)).collect(), last)
+}
+
+/// The part of the `k` nearest rows that scans find, over `queries` rows and points beside rows.
+pub fn recall(
+    index: &mut Index<MemoryStore>,
+    data: &[Vec<f32>],
+    ef: usize,
+    k: usize,
+    queries: usize,
+) -> f64 {
+    let metric = index.layout().params.metric;
+    let mut rng = Rng::new(99);
+    let (mut hits, mut all) = (0, 0);
+    for _ in 0..queries {
+        let near = &data[rng.below(data.len())];
+        let q: Vec<f32> = near.iter().map(|v| v + 0.3 * rng.normal()).collect();
+        let (_, last) = exact(metric, data, &q, k);
+        let s = settings(ef, Resume::Strict);
+        let mut scan = scan(index, &q, s);
+        let found = reorder(
+            || scan.next(index).expect("scan"),
+            |t| operator(metric, &q, &data[t.block as usize]),
+            k,
+        );
+        // Ties are as good.
+        hits += found.iter().filter(|f| f.1 <= last).count();
+        all += k.min(data.len());
+    }
+    hits as f64 / all as f64
+}
+
+/// Checks the structure; no problem may be found.
+pub fn sound(index: &mut Index<MemoryStore>) -> Report {
+    let report = check(index).expect("check");
+    assert!(
+        report.problems.is_empty(),
+        "{:?}",
+        &report.problems[..report.problems.len().min(5)]
+    );
+    report
+}
+
+/// As [`sound`], and every live node can be reached.
+pub fn connected(index: &mut Index<MemoryStore>) -> Report {
+    let report = sound(index);
+    assert_eq!(
+        (report.without_in_edge, report.unreachable),
+        (0, 0),
+        "nodes {}",
+        report.nodes
+    );
+    report
+}

@@ -1,0 +1,97 @@
+//! Builds and inserts: recall against exact results, and that every node can be reached.
+
+mod common;
+
+use common::*;
+use hnsw::{Metric, Storage};
+
+/// One index by a build and one by inserts, with the least recall that each may have.
+fn both(n: usize, dims: usize, m: u16, metric: Metric, storage: Storage, ef: usize, least: f64) {
+    let data = clustered(n, dims, 1);
+    let params = params(dims, m, metric, storage);
+    let queries = if dims > 1000 { 10 } else { 30 };
+    let name = format!("{n} x {dims}, m {m}, {metric:?}, {storage:?}");
+
+    let store = build(params, &data, 1);
+    let mut index = open(&store);
+    let report = sound(&mut index);
+    assert_eq!(
+        (report.without_in_edge, report.unreachable),
+        (0, 0),
+        "build {name}"
+    );
+    assert_eq!(report.rows.len(), n, "build {name}");
+    let found = recall(&mut index, &data, ef, 10, queries);
+    assert!(found >= least, "build {name}: recall {found}");
+
+    let store = create(params);
+    let mut index = open(&store);
+    insert_rows(&mut index, &data, 0, 64.max(2 * usize::from(m)));
+    let report = sound(&mut index);
+    assert_eq!(
+        (report.without_in_edge, report.unreachable),
+        (0, 0),
+        "insert {name}"
+    );
+    assert_eq!(report.rows.len(), n, "insert {name}");
+    let found = recall(&mut index, &data, ef, 10, queries);
+    assert!(found >= least, "insert {name}: recall {found}");
+}
+
+#[test]
+fn every_metric_and_storage() {
+    for metric in METRICS {
+        for storage in STORAGES {
+            both(1000, 24, 16, metric, storage, 100, 0.98);
+        }
+    }
+}
+
+#[test]
+fn small_and_odd_dimensions() {
+    for metric in METRICS {
+        for dims in [1, 2, 3, 17, 100] {
+            both(500, dims, 8, metric, Storage::Auto, 100, 0.97);
+        }
+    }
+}
+
+#[test]
+fn clusters_of_128_dimensions() {
+    both(3000, 128, 16, Metric::L2, Storage::Auto, 100, 0.95);
+}
+
+#[test]
+fn embeddings_size() {
+    both(600, 384, 16, Metric::Cosine, Storage::Auto, 100, 0.97);
+    both(200, 1536, 16, Metric::Cosine, Storage::Auto, 60, 0.95);
+    both(150, 1536, 16, Metric::InnerProduct, Storage::Int8, 60, 0.95);
+}
+
+/// Own vectors on pages apart.
+#[test]
+fn split_records() {
+    both(120, 3072, 16, Metric::L2, Storage::Float32, 60, 0.95);
+    both(
+        100,
+        4096,
+        16,
+        Metric::InnerProduct,
+        Storage::Float16,
+        60,
+        0.95,
+    );
+    both(100, 4096, 8, Metric::L1, Storage::Float32, 60, 0.95);
+    both(30, 16_000, 16, Metric::L2, Storage::Float32, 40, 0.95);
+    both(30, 16_000, 16, Metric::Cosine, Storage::Int8, 40, 0.95);
+}
+
+#[test]
+fn extremes_of_m() {
+    for metric in METRICS {
+        // L1 has four lanes here; the others are rounded up to a block of 32.
+        both(1500, 8, 2, metric, Storage::Auto, 200, 0.9);
+        both(400, 8, 100, metric, Storage::Auto, 100, 0.99);
+    }
+    both(200, 1536, 100, Metric::L2, Storage::Auto, 60, 0.95);
+}
