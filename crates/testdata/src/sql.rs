@@ -52,6 +52,25 @@ pub fn create_index(client: &mut Client, table: &str, metric: Metric, with: &str
     ))?)
 }
 
+/// A prepared `INSERT` of one row.
+pub struct Insert(Statement);
+
+impl Insert {
+    /// Prepares an insert into a table that [`create_table`] made.
+    pub fn prepare(client: &mut Client, table: &str) -> Result<Self> {
+        Ok(Self(client.prepare(&format!(
+            "INSERT INTO {table} (id, v) VALUES ($1, $2)"
+        ))?))
+    }
+
+    /// Inserts a row.
+    pub fn run(&self, client: &mut Client, id: i32, row: &[f32]) -> Result<(), postgres::Error> {
+        client
+            .execute(&self.0, &[&id, &Vector::from(row.to_vec())])
+            .map(drop)
+    }
+}
+
 /// A prepared nearest-neighbour query.
 pub struct Search {
     statement: Statement,
@@ -79,6 +98,40 @@ impl Search {
             .rows()
             .map(|query| self.run(client, query))
             .collect()
+    }
+}
+
+/// A row that a search found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// Its id.
+    pub id: i32,
+    /// Its distance, as the operator returns it.
+    pub distance: f64,
+}
+
+/// A prepared nearest-neighbour query that returns distances too.
+pub struct DistanceSearch(Statement);
+
+impl DistanceSearch {
+    /// Prepares the search for `k` rows.
+    pub fn prepare(client: &mut Client, table: &str, metric: Metric, k: usize) -> Result<Self> {
+        let operator = metric.operator();
+        Ok(Self(client.prepare(&format!(
+            "SELECT id, v {operator} $1 FROM {table} ORDER BY v {operator} $1 LIMIT {k}"
+        ))?))
+    }
+
+    /// The rows that one query finds, nearest first.
+    pub fn run(&self, client: &mut Client, query: &[f32]) -> Result<Vec<Hit>, postgres::Error> {
+        let rows = client.query(&self.0, &[&Vector::from(query.to_vec())])?;
+        Ok(rows
+            .iter()
+            .map(|row| Hit {
+                id: row.get(0),
+                distance: row.get(1),
+            })
+            .collect())
     }
 }
 

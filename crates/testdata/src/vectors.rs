@@ -39,7 +39,7 @@ impl Vectors {
     }
 
     /// All vectors in order.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> + Clone {
         self.values.chunks_exact(self.dim)
     }
 
@@ -51,9 +51,16 @@ impl Vectors {
     /// The first `count` vectors (all, where there are fewer).
     #[must_use]
     pub fn first(&self, count: usize) -> Self {
+        self.part(0, count.min(self.len()))
+    }
+
+    /// `count` vectors from the one at `start` on.
+    #[must_use]
+    pub fn part(&self, start: usize, count: usize) -> Self {
+        let values = &self.values[start * self.dim..(start + count) * self.dim];
         Self {
             dim: self.dim,
-            values: self.values[..count.min(self.len()) * self.dim].to_vec(),
+            values: values.to_vec(),
         }
     }
 }

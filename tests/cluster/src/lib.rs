@@ -2,9 +2,15 @@
 //!
 //! - [`session`]: a database of its own with the extension in it.
 //! - [`judge`]: compares what an index finds with the exact answer.
+//! - [`check`]: whether an index is sound: complete, in order, near the exact answer.
+//! - [`leftovers`]: the files of a database, to see what a failed command left behind.
+//! - [`damage`]: overwrites parts of an index file.
 
+pub mod check;
+pub mod damage;
 pub mod judge;
+pub mod leftovers;
 pub mod session;
 
-pub use judge::Judge;
-pub use session::session;
+pub use judge::{Judge, use_index};
+pub use session::{another, session};

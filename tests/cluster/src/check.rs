@@ -1,0 +1,149 @@
+//! Whether an index is sound.
+
+use anyhow::{Result, ensure};
+use postgres::Client;
+use testdata::sql::{DistanceSearch, Hit};
+use testdata::{Metric, Vectors};
+
+use crate::use_index;
+
+/// Neighbours of a query that are compared with the exact answer.
+const NEIGHBOURS: usize = 10;
+const EF_SEARCH: u32 = 100;
+/// An approximate index may miss a row at a moderate `ef_search`, but not this many ...
+const MISSED_AT_MODERATE_EF: f64 = 0.02;
+/// ... and none at this.
+const LARGE_EF_SEARCH: u32 = 1000;
+/// Share of the exact answer's rows that searches must return.
+const RECALL: f64 = 0.95;
+
+/// Checks the index of a table: every row is found by its own vector; searches return each row
+/// once, in order of distance, and the same distances as a sequential scan, but for the few rows
+/// that an approximate index may miss.
+pub fn sound(client: &mut Client, table: &str, metric: Metric, queries: &Vectors) -> Result<()> {
+    use_index(client, table, metric, queries.row(0))?;
+    every_row_is_found(client, table)?;
+    searches_are_exact_enough(client, table, metric, queries)
+}
+
+/// Searches for every row by its own vector, by Euclidean distance or another metric whose
+/// nearest row is the row itself.
+fn every_row_is_found(client: &mut Client, table: &str) -> Result<()> {
+    let rows: i64 = client
+        .query_one(&format!("SELECT count(*) FROM {table}"), &[])?
+        .get(0);
+    let missed = missed_rows(client, table, EF_SEARCH, "")?;
+    #[expect(clippy::cast_precision_loss, reason = "few rows")]
+    let share = missed.len() as f64 / (rows as f64).max(1.0);
+    ensure!(
+        share <= MISSED_AT_MODERATE_EF,
+        "{} of {rows} rows not found",
+        missed.len()
+    );
+    if !missed.is_empty() {
+        let only = format!("WHERE a.id = ANY ('{{{}}}')", join(&missed));
+        let lost = missed_rows(client, table, LARGE_EF_SEARCH, &only)?;
+        ensure!(
+            lost.is_empty(),
+            "rows not found at ef_search {LARGE_EF_SEARCH}: {lost:?}"
+        );
+    }
+    Ok(())
+}
+
+fn missed_rows(client: &mut Client, table: &str, ef_search: u32, only: &str) -> Result<Vec<i32>> {
+    client.batch_execute(&format!("SET hnsw.ef_search = {ef_search}"))?;
+    let operator = operator_of_index(client, table)?;
+    let rows = client.query(
+        &format!(
+            "SELECT a.id FROM {table} a CROSS JOIN LATERAL \
+             (SELECT b.v FROM {table} b ORDER BY b.v {operator} a.v LIMIT 1) AS nearest {} \
+             (nearest.v {operator} a.v) > (a.v {operator} a.v) + 1e-6",
+            if only.is_empty() {
+                "WHERE".to_owned()
+            } else {
+                format!("{only} AND")
+            }
+        ),
+        &[],
+    )?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The operator that the index of a table orders by.
+fn operator_of_index(client: &mut Client, table: &str) -> Result<String> {
+    let query = "SELECT o.oprname::text FROM pg_index i \
+         JOIN pg_opclass c ON c.oid = i.indclass[0] \
+         JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amoppurpose = 'o' \
+         JOIN pg_operator o ON o.oid = a.amopopr \
+         WHERE i.indexrelid = $1::text::regclass";
+    Ok(client
+        .query_one(query, &[&format!("{table}_v_idx")])?
+        .get(0))
+}
+
+fn join(ids: &[i32]) -> String {
+    ids.iter().map(i32::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn searches_are_exact_enough(
+    client: &mut Client,
+    table: &str,
+    metric: Metric,
+    queries: &Vectors,
+) -> Result<()> {
+    client.batch_execute(&format!("SET hnsw.ef_search = {EF_SEARCH}"))?;
+    let found = answers(client, table, metric, queries)?;
+    client.batch_execute("SET enable_indexscan = off; SET enable_seqscan = on")?;
+    let exact = answers(client, table, metric, queries)?;
+    client.batch_execute("SET enable_indexscan = on; SET enable_seqscan = off")?;
+    let (mut same, mut wanted) = (0, 0);
+    for (found, exact) in found.iter().zip(&exact) {
+        well_formed(found)?;
+        ensure!(
+            found.len() == exact.len(),
+            "{} rows instead of {}",
+            found.len(),
+            exact.len()
+        );
+        for (found, exact) in found.iter().zip(exact) {
+            ensure!(
+                found.distance >= exact.distance,
+                "nearer than exact: {found:?}, {exact:?}"
+            );
+        }
+        let farthest = exact.last().map_or(0.0, |hit| hit.distance);
+        same += found.iter().filter(|hit| hit.distance <= farthest).count();
+        wanted += exact.len();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "few rows")]
+    let recall = same as f64 / wanted as f64;
+    ensure!(wanted == 0 || recall >= RECALL, "recall {recall}");
+    Ok(())
+}
+
+fn answers(
+    client: &mut Client,
+    table: &str,
+    metric: Metric,
+    queries: &Vectors,
+) -> Result<Vec<Vec<Hit>>> {
+    let search = DistanceSearch::prepare(client, table, metric, NEIGHBOURS)?;
+    queries
+        .rows()
+        .map(|query| Ok(search.run(client, query)?))
+        .collect()
+}
+
+/// Rows come once each and in order of distance.
+pub fn well_formed(hits: &[Hit]) -> Result<()> {
+    ensure!(
+        hits.is_sorted_by(|a, b| a.distance <= b.distance),
+        "not in order: {hits:?}"
+    );
+    let mut ids: Vec<i32> = hits.iter().map(|hit| hit.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ensure!(ids.len() == hits.len(), "a row came twice: {hits:?}");
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Inserts, deletes, updates, vacuum and searches at the same time from eight connections.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use cluster::{Options, Server};
+use cluster_tests::{another, check, session, use_index};
+use postgres::Client;
+use testdata::sql::{self, DistanceSearch, Insert};
+use testdata::{Metric, Synth, Vectors};
+
+const DIM: usize = 48;
+const START_ROWS: usize = 3000;
+const DURATION: Duration = Duration::from_secs(6);
+const IDS_PER_CLIENT: usize = 100_000;
+const QUERIES: usize = 50;
+
+/// What the connections share.
+struct Traffic {
+    synth: Synth,
+    queries: Vectors,
+    stop: AtomicBool,
+    searches: AtomicUsize,
+}
+
+impl Traffic {
+    fn going(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Transactions of five rows; every seventh one is rolled back.
+    fn insert(&self, mut client: Client, number: usize) {
+        let insert = Insert::prepare(&mut client, "items").unwrap();
+        let first = START_ROWS + number * IDS_PER_CLIENT;
+        for transaction in 0.. {
+            if !self.going() {
+                return;
+            }
+            let start = first + 5 * transaction;
+            client.batch_execute("BEGIN").unwrap();
+            for (id, row) in (start..).zip(self.synth.base_from(start, 5).rows()) {
+                insert
+                    .run(&mut client, i32::try_from(id).unwrap(), row)
+                    .unwrap();
+            }
+            let end = if transaction % 7 == 6 {
+                "ROLLBACK"
+            } else {
+                "COMMIT"
+            };
+            client.batch_execute(end).unwrap();
+        }
+    }
+
+    fn repeat(&self, mut client: Client, statement: &str) {
+        while self.going() {
+            client.batch_execute(statement).unwrap();
+        }
+    }
+
+    fn search(&self, mut client: Client) {
+        use_index(&mut client, "items", Metric::L2, self.queries.row(0)).unwrap();
+        let search = DistanceSearch::prepare(&mut client, "items", Metric::L2, 30).unwrap();
+        for query in (0..QUERIES).cycle() {
+            if !self.going() {
+                return;
+            }
+            let hits = search.run(&mut client, self.queries.row(query)).unwrap();
+            assert!(!hits.is_empty());
+            check::well_formed(&hits).unwrap();
+            self.searches.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+const DELETE: &str = "DELETE FROM items WHERE id IN \
+                      (SELECT id FROM items TABLESAMPLE SYSTEM (2) LIMIT 20)";
+const UPDATE: &str = "UPDATE items SET v = v + v WHERE id IN \
+                      (SELECT id FROM items TABLESAMPLE SYSTEM (2) WHERE id % 2 = 0 LIMIT 5)";
+
+#[test]
+fn eight_connections() {
+    let server = Server::start(&Options::new()).unwrap();
+    let synth = Synth::new(DIM, 31);
+    let mut client = session(&server, "traffic").unwrap();
+    sql::create_table(&mut client, "items", &synth.base(START_ROWS)).unwrap();
+    sql::create_index(&mut client, "items", Metric::L2, "").unwrap();
+    let queries = synth.queries(QUERIES);
+    let (stop, searches) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let traffic = Traffic {
+        synth,
+        queries,
+        stop,
+        searches,
+    };
+    let connection = || another(&server, "traffic").unwrap();
+    thread::scope(|scope| {
+        let traffic = &traffic;
+        for number in 0..3 {
+            let client = connection();
+            scope.spawn(move || traffic.insert(client, number));
+        }
+        for statement in [DELETE, UPDATE, "VACUUM items"] {
+            let client = connection();
+            scope.spawn(move || traffic.repeat(client, statement));
+        }
+        for _ in 0..2 {
+            let client = connection();
+            scope.spawn(move || traffic.search(client));
+        }
+        thread::sleep(DURATION);
+        traffic.stop.store(true, Ordering::Relaxed);
+    });
+    assert!(traffic.searches.load(Ordering::Relaxed) > 0);
+    assert_eq!(server.crash_reports(), [""; 0]);
+    check::sound(&mut client, "items", Metric::L2, &traffic.queries).unwrap();
+    client.batch_execute("VACUUM items").unwrap();
+    check::sound(&mut client, "items", Metric::L2, &traffic.queries).unwrap();
+}

@@ -1,0 +1,150 @@
+//! Builds and inserts with little memory, little temporary space and a full disk.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cluster::{Options, Server};
+use cluster_tests::{Judge, check, leftovers, session};
+use postgres::Error;
+use postgres::error::SqlState;
+use testdata::sql::{self, Insert};
+use testdata::{Metric, Synth};
+
+const ROWS: usize = 10_000;
+const DIM: usize = 128;
+const EF_SEARCH: u32 = 100;
+const ENOUGH: f64 = 0.95;
+
+fn judge() -> Judge {
+    let synth = Synth::new(DIM, 51);
+    Judge::new(synth.base(ROWS), synth.queries(100), Metric::L2)
+}
+
+#[test]
+fn little_maintenance_work_mem() {
+    let server = Server::start(&Options::new()).unwrap();
+    let (mut client, judge) = (session(&server, "memory").unwrap(), judge());
+    sql::create_table(&mut client, "items", judge.base()).unwrap();
+    for memory in ["64MB", "1MB"] {
+        client
+            .batch_execute(&format!("SET maintenance_work_mem = '{memory}'"))
+            .unwrap();
+        client
+            .batch_execute("DROP INDEX IF EXISTS items_v_idx")
+            .unwrap();
+        sql::create_index(&mut client, "items", judge.metric(), "").unwrap();
+        let recall = judge.recall(&mut client, "items", EF_SEARCH).unwrap();
+        println!("built in {memory}: recall {recall:.4}");
+        assert!(recall >= ENOUGH, "built in {memory}: recall {recall}");
+    }
+}
+
+/// A build that needs temporary files beyond the limit says so and leaves nothing behind.
+#[test]
+fn temp_file_limit() {
+    let server = Server::start(&Options::new()).unwrap();
+    let (mut client, judge) = (session(&server, "temporary").unwrap(), judge());
+    sql::create_table(&mut client, "items", judge.base()).unwrap();
+    client.batch_execute("VACUUM items").unwrap();
+    let before = leftovers::files(&mut client).unwrap();
+    client
+        .batch_execute("SET maintenance_work_mem = '1MB'; SET temp_file_limit = 64")
+        .unwrap();
+    match sql::create_index(&mut client, "items", judge.metric(), "") {
+        Ok(()) => println!("the build needed no temporary files"),
+        Err(error) => {
+            let error = error.downcast::<Error>().unwrap();
+            assert_eq!(
+                error.code(),
+                Some(&SqlState::CONFIGURATION_LIMIT_EXCEEDED),
+                "{error:?}"
+            );
+            assert_eq!(leftovers::indexes(&mut client, "items").unwrap(), 0);
+            assert_eq!(leftovers::files(&mut client).unwrap(), before);
+            client.batch_execute("RESET temp_file_limit").unwrap();
+            sql::create_index(&mut client, "items", judge.metric(), "").unwrap();
+        }
+    }
+    check::sound(&mut client, "items", judge.metric(), judge.queries()).unwrap();
+}
+
+/// A small file system in memory, unmounted when dropped. Only root may make one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path, megabytes: u32) -> Option<Self> {
+        let options = format!("size={megabytes}m,mode=777");
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(at)
+            .stderr(std::process::Stdio::null())
+            .status();
+        status
+            .is_ok_and(|status| status.success())
+            .then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // The server may still have files open there.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn full_disk() {
+    let server = Server::start(&Options::new()).unwrap();
+    let mount = server.create_directory("small").unwrap();
+    let Some(_disk) = SmallDisk::mount(&mount, 5) else {
+        println!("skipped: cannot mount a small file system");
+        return;
+    };
+    let space = server.create_directory("small/space").unwrap();
+    let (mut client, judge) = (session(&server, "full").unwrap(), judge());
+    sql::create_table(&mut client, "items", judge.base()).unwrap();
+    let create = format!("CREATE TABLESPACE small LOCATION '{}'", space.display());
+    client.batch_execute(&create).unwrap();
+
+    let error = sql::create_index(&mut client, "items", judge.metric(), "TABLESPACE small");
+    let error = error.unwrap_err().downcast::<Error>().unwrap();
+    assert_eq!(error.code(), Some(&SqlState::DISK_FULL), "{error:?}");
+    assert_eq!(leftovers::indexes(&mut client, "items").unwrap(), 0);
+    client.batch_execute("CHECKPOINT").unwrap();
+    assert_eq!(files_under(&space), Vec::<PathBuf>::new());
+
+    // An index that fits at first; then inserts fill the disk.
+    sql::create_table(&mut client, "few", &judge.base().first(1000)).unwrap();
+    sql::create_index(&mut client, "few", judge.metric(), "TABLESPACE small").unwrap();
+    let insert = Insert::prepare(&mut client, "few").unwrap();
+    let filling = (1000..).zip(judge.base().rows().skip(1000).cycle());
+    let full = filling
+        .take(100_000)
+        .find_map(|(id, row)| insert.run(&mut client, id, row).err());
+    let error = full.expect("the disk should be full");
+    assert_eq!(error.code(), Some(&SqlState::DISK_FULL), "{error:?}");
+    check::sound(&mut client, "few", judge.metric(), judge.queries()).unwrap();
+    client
+        .batch_execute("DELETE FROM few WHERE id >= 1000")
+        .unwrap();
+    client.batch_execute("VACUUM few").unwrap();
+    sql::copy(&mut client, "few", 1000, &judge.base().part(1000, 1100)).unwrap();
+    check::sound(&mut client, "few", judge.metric(), judge.queries()).unwrap();
+    assert_eq!(server.crash_reports(), [""; 0]);
+    client.batch_execute("DROP TABLE few; CHECKPOINT").unwrap();
+    client.batch_execute("DROP TABLESPACE small").unwrap();
+}
+
+/// Relation files of any length under a tablespace's directory.
+fn files_under(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_under(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
