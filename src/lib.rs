@@ -3,9 +3,25 @@
 //! - `types`: the SQL types, their operators, casts and aggregates.
 //! - `am`: the access method, one file a callback.
 //! - `pg`: the only home of raw PostgreSQL calls.
+//!
+//! The algorithms of the index are in the crate `hnsw`, the kernels in `distance`; neither knows
+//! of PostgreSQL.
 
 mod am;
 mod pg;
 mod types;
 
 pgrx::pg_module_magic!();
+
+/// Runs when a backend loads the library.
+#[allow(unsafe_code, reason = "exports the symbol")]
+#[unsafe(no_mangle)]
+extern "C-unwind" fn _PG_init() {
+    // SAFETY: PostgreSQL calls this once, on its only thread.
+    unsafe {
+        pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
+            am::settings::define();
+            am::options::define();
+        })
+    }
+}

@@ -1,1 +1,26 @@
 //! The access method `hnsw`, one file a callback.
+//!
+//! Callbacks turn PostgreSQL's arguments into those of `crate::pg` and of the crate `hnsw`, which
+//! do the work. Unsafe code here reads those arguments, nothing else.
+#![allow(unsafe_code, reason = "the callback boundary")]
+
+mod build;
+mod cost;
+mod handler;
+mod insert;
+mod metric;
+pub mod options;
+mod scan;
+pub mod settings;
+mod vacuum;
+mod validate;
+
+/// The order of the support functions of an operator class.
+mod support {
+    /// The distance, or one that orders rows the same way.
+    pub const DISTANCE: u16 = 1;
+    /// The norm, of classes that normalise.
+    pub const NORM: u16 = 2;
+    /// What the type allows; for types other than `vector`.
+    pub const TYPE_INFO: u16 = 3;
+}

@@ -1,1 +1,35 @@
 //! The only home of raw PostgreSQL calls: buffers, WAL, relations, interrupts, memory.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`arena`] | memory of a build: `maintenance_work_mem`, then a mapped temporary file |
+//! | [`buffer`] | pages in shared buffers: pinning, locking, the header of a page |
+//! | [`catalog`] | operator families as the catalogues describe them |
+//! | [`error`] | errors of an index as PostgreSQL reports them |
+//! | [`ffi`] | functions that the bindings lack, or guard without need |
+//! | [`interrupts`] | cancellation |
+//! | [`memory`] | memory contexts |
+//! | [`planner`] | what the planner knows of an index |
+//! | [`progress`] | `pg_stat_progress_create_index` |
+//! | [`random`] | random numbers |
+//! | [`relation`] | tables and indexes: properties, locks, scans |
+//! | [`store`] | the page store of an index |
+//! | [`threads`] | worker threads of a backend |
+//!
+//! Errors that PostgreSQL raises unwind as panics. PostgreSQL releases pins and locks itself then:
+//! nothing here does so in a destructor.
+#![allow(unsafe_code, reason = "the boundary to PostgreSQL")]
+
+pub mod arena;
+pub mod buffer;
+pub mod catalog;
+pub mod error;
+mod ffi;
+pub mod interrupts;
+pub mod memory;
+pub mod planner;
+pub mod progress;
+pub mod random;
+pub mod relation;
+pub mod store;
+pub mod threads;

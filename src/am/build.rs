@@ -1,0 +1,429 @@
+//! `CREATE INDEX`: the leader reads the table, threads build the graph, the leader writes pages.
+//!
+//! The backend's own thread, the leader, copies rows into batches; a pool of threads puts them into a graph
+//! in memory and later encodes its pages. A sample of the first rows gives the centre that is
+//! subtracted from all. The pages are written once, in order, and logged at the end.
+
+use super::options::Options;
+use super::{metric, settings};
+use crate::pg::arena::PgArena;
+use crate::pg::buffer::Locked;
+use crate::pg::error::{OrRaise, debug, raise};
+use crate::pg::memory::{self, Temporary};
+use crate::pg::progress::{self, Parameter};
+use crate::pg::relation::{Fork, Relation};
+use crate::pg::threads::{self, Task};
+use crate::pg::{interrupts, random};
+use crate::types::Vector;
+use hnsw::build::plan::Plan;
+use hnsw::build::{Batch, Builder};
+use hnsw::page::Body;
+use hnsw::{Params, Tid};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Datum, IndexBuildResult, IndexInfo};
+use rayon::Scope;
+use std::collections::VecDeque;
+use std::ffi::{CStr, c_char};
+use std::sync::OnceLock;
+
+/// Rows at most whose mean becomes the centre.
+const SAMPLE_ROWS: usize = 10_000;
+/// Bytes at most that they take.
+const SAMPLE_BYTES: usize = 64 << 20;
+/// Pages that a thread encodes at a time.
+const RUN: u32 = 64;
+
+/// Phases of a build, as `pg_stat_progress_create_index` numbers them.
+#[derive(Clone, Copy)]
+enum Phase {
+    Loading = 2,
+    Linking = 3,
+    Writing = 4,
+}
+
+impl Phase {
+    fn begin(self) {
+        progress::update(Parameter::Subphase, self as i64);
+    }
+}
+
+pub unsafe extern "C-unwind" fn ambuildphasename(phase: i64) -> *mut c_char {
+    let name: &CStr = match phase {
+        1 => c"initializing",
+        2 => c"loading tuples",
+        3 => c"linking records",
+        4 => c"writing pages",
+        _ => return std::ptr::null_mut(),
+    };
+    name.as_ptr().cast_mut()
+}
+
+pub unsafe extern "C-unwind" fn ambuild(
+    heap: pg_sys::Relation,
+    index: pg_sys::Relation,
+    info: *mut IndexInfo,
+) -> *mut IndexBuildResult {
+    // SAFETY: PostgreSQL passes an open table and an open, empty index on it.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            let (heap, index) = (Relation::new(heap), Relation::new(index));
+            let table = Table { heap, info };
+            let result = memory::new_zeroed::<IndexBuildResult>();
+            let (heap_tuples, index_tuples) = build(index, Fork::Main, Some(table));
+            (*result).heap_tuples = heap_tuples;
+            (*result).index_tuples = index_tuples as f64;
+            result
+        })
+    }
+}
+
+pub unsafe extern "C-unwind" fn ambuildempty(index: pg_sys::Relation) {
+    // SAFETY: PostgreSQL passes an open index with an empty init fork.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            build(Relation::new(index), Fork::Init, None);
+        })
+    }
+}
+
+/// The table to index.
+struct Table {
+    heap: Relation,
+    info: *mut IndexInfo,
+}
+
+/// What an index is to be, from its column, its operator class and its options.
+fn parameters(index: Relation) -> (Params, usize) {
+    let options = Options::of(index);
+    let (_, typmod) = index.first_column();
+    let metric = metric::of(index);
+    let Ok(dims @ 1..) = u32::try_from(typmod) else {
+        raise(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "column does not have dimensions",
+        )
+    };
+    if dims > hnsw::layout::MAX_DIMS {
+        raise(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!(
+                "column cannot have more than {} dimensions for hnsw index",
+                hnsw::layout::MAX_DIMS
+            ),
+        )
+    }
+    if options.ef_construction() < 2 * usize::from(options.m()) {
+        raise(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "ef_construction must be greater than or equal to 2 * m",
+        )
+    }
+    let params = Params {
+        dims,
+        m: options.m(),
+        metric,
+        storage: options.storage(),
+    };
+    (params, options.ef_construction())
+}
+
+/// Builds a fork; returns how many rows there are and how many of them the index has.
+fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
+    let (params, ef_construction) = parameters(index);
+    let (memory, max_workers) = settings::maintenance();
+    let workers = match &table {
+        Some(table) => table
+            .heap
+            .parallel_workers()
+            .unwrap_or(max_workers)
+            .min(max_workers),
+        None => 0,
+    };
+    if workers > 0 {
+        debug(format!("using {workers} parallel workers"));
+    }
+    let threads = workers + 1;
+    let pool = threads::pool(threads);
+    let arena = PgArena::new(memory);
+    let builder = OnceLock::new();
+    let plan = OnceLock::new();
+    let counts = pool.in_place_scope(|scope| {
+        let _stop = StopAtEnd(&builder);
+        let mut loader = Loader {
+            scope,
+            arena: &arena,
+            builder: &builder,
+            setup: Setup {
+                params,
+                ef_construction,
+                seed: random::seed(),
+            },
+            sample: Sample::new(params, memory),
+            batch: None,
+            tasks: VecDeque::new(),
+            limit: 2 * threads,
+            index,
+            rows: 0,
+        };
+        let heap_tuples = table.map_or(0.0, |table| load(&mut loader, index, table));
+        let (builder, rows) = loader.finish();
+        Phase::Linking.begin();
+        let linked = Task::spawn(scope, || builder.finish())
+            .wait()
+            .or_raise(index);
+        let plan = plan.get_or_init(|| linked);
+        Phase::Writing.begin();
+        write(scope, index, fork, plan, 2 * threads);
+        (heap_tuples, rows)
+    });
+    arena.close();
+    if fork == Fork::Init || index.needs_wal() {
+        index.log_fork(fork);
+    }
+    counts
+}
+
+/// Makes workers stop when the leader leaves, be it through an error.
+struct StopAtEnd<'b>(&'b OnceLock<Builder<PgArena>>);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        if let Some(builder) = self.0.get() {
+            builder.stop();
+        }
+    }
+}
+
+/// Reads the table into the loader.
+fn load(loader: &mut Loader<'_, '_>, index: Relation, table: Table) -> f64 {
+    Phase::Loading.begin();
+    progress::update(Parameter::TuplesTotal, table.heap.estimated_rows() as i64);
+    let temporary = Temporary::new();
+    let row = |value: Option<Datum>, tid: Tid| {
+        let Some(value) = value else { return };
+        temporary.run(|| {
+            // SAFETY: a value of the indexed column, which is of type vector.
+            let vector = unsafe { Vector::from_datum(value) };
+            loader.row(vector.values, tid);
+        });
+    };
+    // SAFETY: PostgreSQL passed the table, its index and the index's description.
+    let rows = unsafe { table.heap.scan_for_index(index, table.info, row) };
+    temporary.delete();
+    rows
+}
+
+#[derive(Clone, Copy)]
+struct Setup {
+    params: Params,
+    ef_construction: usize,
+    seed: u64,
+}
+
+impl Setup {
+    fn builder(self, centre: Vec<f32>) -> Builder<PgArena> {
+        Builder::new(self.params, self.ef_construction, self.seed, centre)
+    }
+}
+
+/// The first rows, kept until the centre is known.
+struct Sample {
+    limit: usize,
+    values: Vec<f32>,
+    tids: Vec<Tid>,
+}
+
+impl Sample {
+    fn new(params: Params, memory: usize) -> Self {
+        let row = 4 * params.dims as usize;
+        let limit = (SAMPLE_BYTES.min(memory / 4) / row).clamp(1, SAMPLE_ROWS);
+        Self {
+            limit,
+            values: Vec::new(),
+            tids: Vec::new(),
+        }
+    }
+}
+
+/// Brings rows to the workers.
+struct Loader<'s, 'b> {
+    scope: &'s Scope<'b>,
+    arena: &'s PgArena,
+    builder: &'b OnceLock<Builder<PgArena>>,
+    setup: Setup,
+    sample: Sample,
+    batch: Option<Batch>,
+    tasks: VecDeque<Task<hnsw::Result<()>>>,
+    /// Batches in flight at most.
+    limit: usize,
+    index: Relation,
+    rows: u64,
+}
+
+impl<'b> Loader<'_, 'b> {
+    fn row(&mut self, x: &[f32], tid: Tid) {
+        let dims = self.setup.params.dims as usize;
+        if x.len() != dims {
+            raise(
+                PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+                format!("expected {dims} dimensions, not {}", x.len()),
+            );
+        }
+        match self.builder.get() {
+            Some(builder) => self.push(builder, x, tid),
+            None => {
+                self.sample.values.extend_from_slice(x);
+                self.sample.tids.push(tid);
+                if self.sample.tids.len() == self.sample.limit {
+                    self.start();
+                }
+            }
+        }
+    }
+
+    /// Chooses the centre and hands on the rows that were kept.
+    fn start(&mut self) -> &'b Builder<PgArena> {
+        let dims = self.setup.params.dims as usize;
+        let Sample { values, tids, .. } = &mut self.sample;
+        let (values, tids) = (std::mem::take(values), std::mem::take(tids));
+        let setup = self.setup;
+        let builder = self.builder.get_or_init(|| {
+            let uncentred = setup.builder(Vec::new());
+            match mean(&uncentred, &values) {
+                Some(centre) => setup.builder(centre),
+                None => uncentred,
+            }
+        });
+        for (x, tid) in values.chunks_exact(dims).zip(tids) {
+            self.push(builder, x, tid);
+        }
+        builder
+    }
+
+    fn push(&mut self, builder: &'b Builder<PgArena>, x: &[f32], tid: Tid) {
+        if !builder.transform().indexable(x) {
+            return;
+        }
+        let batch = self
+            .batch
+            .get_or_insert_with(|| Batch::new(builder.layout()));
+        builder.push(batch, x, tid);
+        self.rows += 1;
+        if batch.is_full() {
+            self.dispatch(builder);
+        }
+    }
+
+    /// Gives the batch to the workers, and waits until they are not too far behind.
+    fn dispatch(&mut self, builder: &'b Builder<PgArena>) {
+        let Some(batch) = self.batch.take() else {
+            return;
+        };
+        let job = builder.prepare(self.arena, batch).or_raise(self.index);
+        self.tasks
+            .push_back(Task::spawn(self.scope, move || builder.run(job)));
+        self.collect();
+        while self.tasks.len() >= self.limit {
+            if let Some(task) = self.tasks.pop_front() {
+                task.wait().or_raise(self.index);
+            }
+            self.collect();
+        }
+        let waiting = (self.tasks.len() * hnsw::build::BATCH) as u64;
+        progress::update(
+            Parameter::TuplesDone,
+            self.rows.saturating_sub(waiting) as i64,
+        );
+    }
+
+    /// Takes back what is done.
+    fn collect(&mut self) {
+        for _ in 0..self.tasks.len() {
+            match self.tasks.pop_front() {
+                Some(task) if task.is_done() => task.wait().or_raise(self.index),
+                Some(task) => self.tasks.push_back(task),
+                None => {}
+            }
+        }
+    }
+
+    /// Waits for all rows to be in the graph.
+    fn finish(mut self) -> (&'b Builder<PgArena>, u64) {
+        let builder = match self.builder.get() {
+            Some(builder) => builder,
+            None => self.start(),
+        };
+        self.dispatch(builder);
+        for task in self.tasks {
+            task.wait().or_raise(self.index);
+        }
+        progress::update(Parameter::TuplesDone, self.rows as i64);
+        (builder, self.rows)
+    }
+}
+
+/// The mean of rows in the space of the centre; `None` without rows.
+fn mean(builder: &Builder<PgArena>, values: &[f32]) -> Option<Vec<f32>> {
+    let dims = builder.layout().params.dims as usize;
+    let mut sums = vec![0.0f64; dims];
+    let mut rows = 0u32;
+    for x in values
+        .chunks_exact(dims)
+        .filter(|x| builder.transform().indexable(x))
+    {
+        let x = builder.transform().unrotated(x);
+        sums.iter_mut()
+            .zip(x)
+            .for_each(|(sum, x)| *sum += f64::from(x));
+        rows += 1;
+    }
+    (rows > 0).then(|| {
+        sums.into_iter()
+            .map(|sum| (sum / f64::from(rows)) as f32)
+            .collect()
+    })
+}
+
+/// Writes the pages in order; threads encode them some runs ahead.
+fn write<'b>(
+    scope: &Scope<'b>,
+    index: Relation,
+    fork: Fork,
+    plan: &'b Plan<'b, PgArena>,
+    ahead: usize,
+) {
+    let Ok(blocks) = u32::try_from(plan.blocks()) else {
+        return Err(hnsw::Error::Full).or_raise(index);
+    };
+    let mut runs = (0..blocks).step_by(RUN as usize).map(|first| {
+        Task::spawn(scope, move || {
+            let encode = |block| {
+                let mut body = Body::ZERO;
+                plan.encode(block, &mut body);
+                body
+            };
+            (first..blocks.min(first + RUN))
+                .map(encode)
+                .collect::<Vec<Body>>()
+        })
+    });
+    let mut tasks: VecDeque<_> = runs.by_ref().take(ahead).collect();
+    let mut block = 0;
+    while let Some(task) = tasks.pop_front() {
+        let bodies = task.wait();
+        tasks.extend(runs.next());
+        for body in bodies {
+            interrupts::check();
+            let buffer = Locked::extend(index, fork);
+            if buffer.block() != block {
+                raise(
+                    PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+                    format!("index \"{}\" is not empty", index.name()),
+                );
+            }
+            buffer.fill_unlogged(&body);
+            buffer.release();
+            block += 1;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `INSERT`: one row into the index.
+
+use super::options::Options;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::memory::Temporary;
+use crate::pg::random;
+use crate::pg::relation::{PageLock, Relation, tid_of};
+use crate::pg::store::{INSERT_LOCK, PgStore};
+use crate::types::Vector;
+use hnsw::{Index, Tid};
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Datum, IndexInfo, IndexUniqueCheck, ItemPointer};
+
+pub unsafe extern "C-unwind" fn aminsert(
+    index: pg_sys::Relation,
+    values: *mut Datum,
+    nulls: *mut bool,
+    tid: ItemPointer,
+    _heap: pg_sys::Relation,
+    _unique: IndexUniqueCheck::Type,
+    _unchanged: bool,
+    _info: *mut IndexInfo,
+) -> bool {
+    // SAFETY: PostgreSQL passes an open index, and a value and a null flag for each column.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            if !*nulls {
+                let temporary = Temporary::new();
+                temporary.run(|| {
+                    let vector = Vector::from_datum(*values);
+                    insert(Relation::new(index), vector.values, tid_of(&*tid));
+                });
+                temporary.delete();
+            }
+            // Not unique, so there is nothing to say.
+            false
+        })
+    }
+}
+
+fn insert(relation: Relation, x: &[f32], tid: Tid) {
+    let store = PgStore::new(relation);
+    let mut lock = PageLock::Share;
+    relation.lock_page(INSERT_LOCK, lock);
+    let mut index = Index::open(&store).or_raise(relation);
+    if index.needs_centre() {
+        // The first vector becomes the centre, while nobody else inserts.
+        relation.unlock_page(INSERT_LOCK, lock);
+        lock = PageLock::Exclusive;
+        relation.lock_page(INSERT_LOCK, lock);
+        index = Index::open(&store).or_raise(relation);
+    }
+    let dims = index.layout().params.dims as usize;
+    if x.len() != dims {
+        raise(
+            PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            format!("expected {dims} dimensions, not {}", x.len()),
+        );
+    }
+    if index.transform().indexable(x) {
+        if index.needs_centre() {
+            index.establish_centre(x).or_raise(relation);
+        }
+        let level = hnsw::insert::random_level(random::uniform(), index.layout().level_factor());
+        let ef_construction = Options::of(relation).ef_construction();
+        index
+            .insert(x, tid, level, ef_construction)
+            .or_raise(relation);
+    }
+    relation.unlock_page(INSERT_LOCK, lock);
+}

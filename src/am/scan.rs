@@ -1,0 +1,183 @@
+//! Index scans: rows in order of distance from the query.
+//!
+//! A scan keeps nothing of PostgreSQL between calls but the open index: no pin, no lock. Its memory
+//! belongs to the context that the scan was begun in, and is freed with it if the scan is aborted.
+
+use super::settings;
+use crate::pg::error::{OrRaise, raise};
+use crate::pg::memory::{self, Temporary};
+use crate::pg::relation::{Relation, pointer_to};
+use crate::pg::store::PgStore;
+use crate::types::Vector;
+use hnsw::Index;
+use hnsw::query::Query;
+use hnsw::scan::Scan;
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Datum, IndexScanDesc, IndexScanDescData, ScanDirection, ScanKey};
+use std::ffi::c_int;
+
+/// A scan that has started. Fields are dropped in this order.
+struct Started {
+    scan: Scan,
+    /// Borrows `store`.
+    index: Index<'static, PgStore>,
+    _store: Box<PgStore>,
+    /// The order does not matter, so that nothing has to be compared again.
+    any_order: bool,
+}
+
+/// What hangs on a scan's descriptor; dropped with the memory context.
+#[derive(Default)]
+struct State {
+    started: Option<Started>,
+}
+
+pub unsafe extern "C-unwind" fn ambeginscan(
+    index: pg_sys::Relation,
+    keys: c_int,
+    order_bys: c_int,
+) -> IndexScanDesc {
+    // SAFETY: PostgreSQL passes an open index. The arrays are those that it expects of an access
+    // method that orders by operators.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            let scan = pg_sys::RelationGetIndexScan(index, keys, order_bys);
+            if order_bys > 0 {
+                let count = order_bys as usize;
+                (*scan).xs_orderbyvals = pg_sys::palloc0(size_of::<Datum>() * count).cast();
+                (*scan).xs_orderbynulls = pg_sys::palloc0(count).cast();
+            }
+            (*scan).opaque = memory::drop_with_context(State::default()).cast();
+            scan
+        })
+    }
+}
+
+pub unsafe extern "C-unwind" fn amrescan(
+    scan: IndexScanDesc,
+    keys: ScanKey,
+    key_count: c_int,
+    order_bys: ScanKey,
+    order_by_count: c_int,
+) {
+    // SAFETY: PostgreSQL passes a scan that ambeginscan made, and at most as many keys as it said.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            let scan = &mut *scan;
+            state(scan).started = None;
+            if !keys.is_null() && scan.numberOfKeys > 0 {
+                std::ptr::copy(keys, scan.keyData, key_count as usize);
+            }
+            if !order_bys.is_null() && scan.numberOfOrderBys > 0 {
+                std::ptr::copy(order_bys, scan.orderByData, order_by_count as usize);
+            }
+        })
+    }
+}
+
+pub unsafe extern "C-unwind" fn amgettuple(
+    scan: IndexScanDesc,
+    direction: ScanDirection::Type,
+) -> bool {
+    // SAFETY: PostgreSQL passes a scan that ambeginscan made and amrescan gave its keys.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            debug_assert_eq!(direction, ScanDirection::ForwardScanDirection);
+            let scan = &mut *scan;
+            let relation = Relation::new(scan.indexRelation);
+            if state(scan).started.is_none() {
+                let started = start(scan, relation);
+                state(scan).started = Some(started);
+            }
+            let Some(started) = &mut state(scan).started else {
+                return false;
+            };
+            let row = started.scan.next(&mut started.index).or_raise(relation);
+            let exact = started.any_order || row.is_some_and(|row| row.exact);
+            let Some(row) = row else { return false };
+            scan.xs_heaptid = pointer_to(row.tid);
+            scan.xs_recheck = false;
+            scan.xs_recheckorderby = !exact;
+            *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
+            *scan.xs_orderbynulls = false;
+            true
+        })
+    }
+}
+
+pub unsafe extern "C-unwind" fn amendscan(scan: IndexScanDesc) {
+    // SAFETY: PostgreSQL passes a scan that ambeginscan made.
+    unsafe { pg_sys::panic::pgrx_extern_c_guard(|| state(&mut *scan).started = None) }
+}
+
+/// # Safety
+/// `scan` was made by ambeginscan, and nothing else borrows its state.
+unsafe fn state<'a>(scan: &mut IndexScanDescData) -> &'a mut State {
+    // SAFETY: ambeginscan set it; it lives as long as the scan's memory context.
+    unsafe { &mut *scan.opaque.cast() }
+}
+
+/// Checks the scan, opens the index and prepares the query.
+///
+/// # Safety
+/// As for [`amgettuple`].
+unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
+    if scan.numberOfOrderBys == 0 {
+        let message = "cannot scan hnsw index without order";
+        raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message);
+    }
+    // Rows may be removed from the index, and their places reused, while a scan goes on: only an
+    // MVCC snapshot tells the new rows from the old.
+    // SAFETY: a scan has a snapshot.
+    let snapshot = unsafe { (*scan.xs_snapshot).snapshot_type };
+    if snapshot != pg_sys::SnapshotType::SNAPSHOT_MVCC
+        && snapshot != pg_sys::SnapshotType::SNAPSHOT_HISTORIC_MVCC
+    {
+        let message = "non-MVCC snapshots are not supported with hnsw";
+        raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message);
+    }
+    relation.count_scan();
+    #[cfg(feature = "pg18")]
+    // SAFETY: null or valid.
+    if let Some(counters) = unsafe { scan.instrument.as_mut() } {
+        counters.nsearches += 1;
+    }
+    let store = Box::new(PgStore::new(relation));
+    // SAFETY: the store stays where it is, and is dropped after the index that borrows it.
+    let borrowed: &'static PgStore = unsafe { &*(&raw const *store) };
+    let index = Index::open(borrowed).or_raise(relation);
+    // SAFETY: amrescan copied at least one key.
+    let key = unsafe { &*scan.orderByData };
+    let dims = index.layout().params.dims as usize;
+    let null = key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
+    let (query, any_order) = match null {
+        true => (Query::new(&index, &vec![0.0; dims]), true),
+        false => {
+            let temporary = Temporary::new();
+            let query = temporary.run(|| {
+                // SAFETY: the operator's right argument, of type vector.
+                let vector = unsafe { Vector::from_datum(key.sk_argument) };
+                if vector.values.len() != dims {
+                    raise(
+                        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+                        format!(
+                            "different vector dimensions {dims} and {}",
+                            vector.values.len()
+                        ),
+                    );
+                }
+                let indexable = index.transform().indexable(vector.values);
+                (Query::new(&index, vector.values), !indexable)
+            });
+            temporary.delete();
+            query
+        }
+    };
+    let scan = Scan::new(query, settings::scan(scan.ignore_killed_tuples));
+    Started {
+        scan,
+        index,
+        _store: store,
+        any_order,
+    }
+}

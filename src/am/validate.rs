@@ -1,0 +1,86 @@
+//! Checks of an operator class: `amvalidate`.
+
+use super::support;
+use crate::pg::catalog::{Class, Function, Operator};
+use crate::pg::error::inform;
+use pgrx::PgSqlErrorCode;
+use pgrx::pg_sys::{self, Oid};
+
+/// The strategy number of the operator that orders rows.
+const ORDER: i16 = 1;
+
+pub unsafe extern "C-unwind" fn amvalidate(class: Oid) -> bool {
+    // SAFETY: called by PostgreSQL.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            let Some(class) = Class::find(class) else {
+                return false;
+            };
+            let problems = problems(&class);
+            for problem in &problems {
+                inform(
+                    PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
+                    format!(
+                        "operator class \"{}\" of access method hnsw {problem}",
+                        class.name
+                    ),
+                );
+            }
+            problems.is_empty()
+        })
+    }
+}
+
+fn problems(class: &Class) -> Vec<String> {
+    let functions = class.functions();
+    let operators = class.operators();
+    let mut problems: Vec<String> = functions.iter().filter_map(function_problem).collect();
+    problems.extend(operators.iter().filter_map(operator_problem));
+    let same = |types: &[Oid; 2]| *types == [class.input; 2];
+    if !functions
+        .iter()
+        .any(|f| f.number == support::DISTANCE && same(&f.types))
+    {
+        problems.push(format!("is missing support function {}", support::DISTANCE));
+    }
+    if !operators
+        .iter()
+        .any(|o| o.strategy == ORDER && same(&o.arguments))
+    {
+        problems.push("is missing its ordering operator".into());
+    }
+    problems
+}
+
+fn function_problem(function: &Function) -> Option<String> {
+    let [left, right] = function.types;
+    let number = function.number;
+    let right_signature = match number {
+        support::DISTANCE => function.has_signature(pg_sys::FLOAT8OID, &[left, right]),
+        support::NORM => function.has_signature(pg_sys::FLOAT8OID, &[left]),
+        support::TYPE_INFO => function.has_signature(pg_sys::INTERNALOID, &[pg_sys::INTERNALOID]),
+        _ => {
+            let name = function.describe();
+            return Some(format!(
+                "contains function {name} with invalid support number {number}"
+            ));
+        }
+    };
+    (!right_signature || left != right).then(|| {
+        let name = function.describe();
+        format!("contains function {name} with wrong signature for support number {number}")
+    })
+}
+
+fn operator_problem(operator: &Operator) -> Option<String> {
+    let what = if operator.strategy != ORDER {
+        format!("with invalid strategy number {}", operator.strategy)
+    } else if !operator.orders {
+        "which is not FOR ORDER BY".into()
+    } else if operator.result() != pg_sys::FLOAT8OID {
+        "which does not return double precision".into()
+    } else {
+        return None;
+    };
+    Some(format!("contains operator {} {what}", operator.describe()))
+}

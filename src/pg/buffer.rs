@@ -1,0 +1,165 @@
+//! Pages in shared buffers: pinning, locking, the header of a page.
+//!
+//! The body of a page is all that stands behind the page header. What is zero at its end is the
+//! page's hole (`pd_lower` to `pd_upper`), which WAL leaves out of full-page images.
+
+use super::ffi;
+use super::relation::{Fork, Relation};
+use hnsw::page::{BODY_SIZE, Body};
+use pgrx::pg_sys::{self, Buffer, Page, PageHeaderData};
+use std::mem::offset_of;
+
+const HEADER_SIZE: usize = offset_of!(PageHeaderData, pd_linp);
+const _: () = assert!(HEADER_SIZE + BODY_SIZE == pg_sys::BLCKSZ as usize);
+const _: () = assert!(HEADER_SIZE.is_multiple_of(align_of::<Body>()));
+
+/// Asks for a new block at the end.
+const NEW: pg_sys::BlockNumber = pg_sys::InvalidBlockNumber;
+
+/// How to lock a buffer.
+#[derive(Clone, Copy)]
+pub enum Lock {
+    /// To read.
+    Share = pg_sys::BUFFER_LOCK_SHARE as isize,
+    /// To write.
+    Exclusive = pg_sys::BUFFER_LOCK_EXCLUSIVE as isize,
+}
+
+/// A pinned and locked buffer. Without a destructor: after an error PostgreSQL releases it.
+#[must_use]
+pub struct Locked(Buffer);
+
+impl Locked {
+    /// Pins and locks a block of the main fork, which must exist.
+    #[inline]
+    pub fn read(relation: Relation, block: u32, lock: Lock) -> Self {
+        // SAFETY: the relation is open; the buffer is pinned when it is locked.
+        unsafe {
+            let buffer = pg_sys::ReadBufferExtended(
+                relation.as_ptr(),
+                pg_sys::ForkNumber::MAIN_FORKNUM,
+                block,
+                pg_sys::ReadBufferMode::RBM_NORMAL,
+                std::ptr::null_mut(),
+            );
+            ffi::LockBuffer(buffer, lock as i32);
+            Self(buffer)
+        }
+    }
+
+    /// Adds a block at the end, pinned and locked. No other backend may do so at the same time.
+    pub fn extend(relation: Relation, fork: Fork) -> Self {
+        // SAFETY: the relation is open.
+        Self(unsafe {
+            pg_sys::ReadBufferExtended(
+                relation.as_ptr(),
+                fork as pg_sys::ForkNumber::Type,
+                NEW,
+                pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK,
+                std::ptr::null_mut(),
+            )
+        })
+    }
+
+    /// The number of the block.
+    pub fn block(&self) -> u32 {
+        // SAFETY: the buffer is pinned.
+        unsafe { pg_sys::BufferGetBlockNumber(self.0) }
+    }
+
+    #[inline]
+    fn page(&self) -> Page {
+        // SAFETY: the buffer is pinned.
+        unsafe { pg_sys::BufferGetPage(self.0) }
+    }
+
+    /// The body.
+    #[inline]
+    pub fn body(&self) -> &Body {
+        // SAFETY: the buffer stays pinned and locked as long as `self` is borrowed, so that nobody
+        // writes to its body; buffers are aligned to 8 bytes at least.
+        unsafe { &*body_of(self.page()) }
+    }
+
+    /// Whether the page was never initialised.
+    fn is_new(&self) -> bool {
+        // SAFETY: the buffer is pinned and locked.
+        unsafe { (*self.page().cast::<PageHeaderData>()).pd_upper == 0 }
+    }
+
+    /// Fills a new page without WAL.
+    pub fn fill_unlogged(&self, body: &Body) {
+        // SAFETY: the buffer is locked exclusively, and `body` is not in it.
+        unsafe {
+            let page = self.page();
+            pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
+            *body_of(page) = *body;
+            set_hole(page);
+            pg_sys::MarkBufferDirty(self.0);
+        }
+    }
+
+    /// Changes the page with one WAL record, or leaves it as it was if `f` fails. The buffer must be
+    /// locked exclusively.
+    pub fn change<R>(
+        &self,
+        relation: Relation,
+        f: impl FnOnce(&mut Body) -> hnsw::Result<R>,
+    ) -> hnsw::Result<R> {
+        let new = self.is_new();
+        let flags = if new {
+            pg_sys::GENERIC_XLOG_FULL_IMAGE
+        } else {
+            0
+        };
+        // SAFETY: the buffer is pinned and locked exclusively until the record is finished. `page`
+        // is a private copy, aligned as a buffer is.
+        unsafe {
+            let state = pg_sys::GenericXLogStart(relation.as_ptr());
+            let page = pg_sys::GenericXLogRegisterBuffer(state, self.0, flags as i32);
+            if new {
+                pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
+            }
+            let result = f(&mut *body_of(page));
+            match result {
+                Ok(_) => {
+                    set_hole(page);
+                    pg_sys::GenericXLogFinish(state);
+                }
+                Err(_) => pg_sys::GenericXLogAbort(state),
+            }
+            result
+        }
+    }
+
+    /// Unlocks and unpins the buffer.
+    #[inline]
+    pub fn release(self) {
+        // SAFETY: the buffer is pinned and locked.
+        unsafe { ffi::UnlockReleaseBuffer(self.0) }
+    }
+}
+
+/// # Safety
+/// `page` points to a page.
+#[inline]
+unsafe fn body_of(page: Page) -> *mut Body {
+    // SAFETY: a page is header and body.
+    unsafe { page.cast::<u8>().add(HEADER_SIZE).cast() }
+}
+
+/// Makes the zeros at the end of the body the page's hole.
+///
+/// # Safety
+/// `page` points to an initialised page that nobody else reads or writes.
+unsafe fn set_hole(page: Page) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let words: &[u64] = bytemuck::cast_slice((*body_of(page)).bytes());
+        let used = words
+            .iter()
+            .rposition(|&word| word != 0)
+            .map_or(0, |last| last + 1);
+        (*page.cast::<PageHeaderData>()).pd_lower = (HEADER_SIZE + 8 * used) as u16;
+    }
+}

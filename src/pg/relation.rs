@@ -1,0 +1,288 @@
+//! Tables and indexes: properties, locks, scans.
+
+use hnsw::Tid;
+use pgrx::pg_sys::{self, Datum, ItemPointer, ItemPointerData, Oid};
+use std::ffi::{CStr, c_void};
+
+/// A fork of a relation that an index has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fork {
+    /// The index itself.
+    Main = pg_sys::ForkNumber::MAIN_FORKNUM as isize,
+    /// What an unlogged index is reset to after a crash.
+    Init = pg_sys::ForkNumber::INIT_FORKNUM as isize,
+}
+
+/// A heavyweight lock on a page, which stands for some operation on the index.
+#[derive(Clone, Copy)]
+pub enum PageLock {
+    /// With others of its kind.
+    Share = pg_sys::ShareLock as isize,
+    /// Alone.
+    Exclusive = pg_sys::ExclusiveLock as isize,
+}
+
+/// An open relation.
+#[derive(Clone, Copy)]
+pub struct Relation(pg_sys::Relation);
+
+impl Relation {
+    /// # Safety
+    /// The relation is open, and locked, as long as the result is used.
+    pub unsafe fn new(relation: pg_sys::Relation) -> Self {
+        Self(relation)
+    }
+
+    /// The relation for a call of PostgreSQL.
+    #[inline]
+    pub fn as_ptr(self) -> pg_sys::Relation {
+        self.0
+    }
+
+    fn form(&self) -> &pg_sys::FormData_pg_class {
+        // SAFETY: the relation is open.
+        unsafe { &*(*self.0).rd_rel }
+    }
+
+    /// Its name.
+    pub fn name(self) -> String {
+        // SAFETY: a name ends with a zero.
+        unsafe { CStr::from_ptr(self.form().relname.data.as_ptr()) }
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// Type and type modifier of the first column.
+    pub fn first_column(self) -> (Oid, i32) {
+        let (mut type_oid, mut typmod, mut collation) = (Oid::INVALID, -1, Oid::INVALID);
+        // SAFETY: the relation is open; the pointers are to locals.
+        unsafe {
+            let oid = (*self.0).rd_id;
+            pg_sys::get_atttypetypmodcoll(oid, 1, &mut type_oid, &mut typmod, &mut collation);
+        }
+        (type_oid, typmod)
+    }
+
+    /// Options as [`crate::am::options`] parsed them, if any were given.
+    pub fn options<T: Copy>(self) -> Option<T> {
+        // SAFETY: `amoptions` made the options of a relation of this kind.
+        unsafe { (*self.0).rd_options.cast::<T>().as_ref().copied() }
+    }
+
+    /// The option `parallel_workers` of a table.
+    pub fn parallel_workers(self) -> Option<usize> {
+        let kind = self.form().relkind as u8;
+        if kind != pg_sys::RELKIND_RELATION && kind != pg_sys::RELKIND_MATVIEW {
+            return None;
+        }
+        let options: pg_sys::StdRdOptions = self.options()?;
+        usize::try_from(options.parallel_workers).ok()
+    }
+
+    /// Whether changes must be logged.
+    pub fn needs_wal(self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            let first = (*self.0).rd_firstRelfilenodeSubid;
+            #[cfg(not(feature = "pg15"))]
+            let first = (*self.0).rd_firstRelfilelocatorSubid;
+            let permanent = self.form().relpersistence as u8 == pg_sys::RELPERSISTENCE_PERMANENT;
+            let minimal = pg_sys::wal_level < pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
+            permanent && !(minimal && ((*self.0).rd_createSubid != 0 || first != 0))
+        }
+    }
+
+    /// Whether no other session can see the relation.
+    fn is_local(self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe { (*self.0).rd_islocaltemp || (*self.0).rd_createSubid != 0 }
+    }
+
+    /// Blocks in a fork.
+    pub fn blocks(self, fork: Fork) -> u32 {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RelationGetNumberOfBlocksInFork(self.0, fork as _) }
+    }
+
+    /// The planner's estimate of its rows.
+    pub fn estimated_rows(self) -> f64 {
+        let (mut pages, mut rows, mut visible) = (0, 0.0, 0.0);
+        // SAFETY: the relation is open; the pointers are to locals.
+        unsafe {
+            pg_sys::estimate_rel_size(
+                self.0,
+                std::ptr::null_mut(),
+                &mut pages,
+                &mut rows,
+                &mut visible,
+            );
+        }
+        rows
+    }
+
+    /// Takes a heavyweight lock on a page.
+    pub fn lock_page(self, block: u32, lock: PageLock) {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::LockPage(self.0, block, lock as i32) }
+    }
+
+    /// Gives it back.
+    pub fn unlock_page(self, block: u32, lock: PageLock) {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::UnlockPage(self.0, block, lock as i32) }
+    }
+
+    /// Keeps other sessions from adding blocks.
+    pub fn lock_extension(self) {
+        if !self.is_local() {
+            // SAFETY: the relation is open.
+            unsafe { pg_sys::LockRelationForExtension(self.0, pg_sys::ExclusiveLock as i32) }
+        }
+    }
+
+    /// Lets other sessions add blocks.
+    pub fn unlock_extension(self) {
+        if !self.is_local() {
+            // SAFETY: the relation is open.
+            unsafe { pg_sys::UnlockRelationForExtension(self.0, pg_sys::ExclusiveLock as i32) }
+        }
+    }
+
+    /// The block that this backend inserted into last, until the relation's file changes.
+    pub fn target_block(self) -> Option<u32> {
+        // SAFETY: the relation is open.
+        let block = unsafe { (*pg_sys::RelationGetSmgr(self.0)).smgr_targblock };
+        (block != pg_sys::InvalidBlockNumber).then_some(block)
+    }
+
+    /// Sets it.
+    pub fn set_target_block(self, block: Option<u32>) {
+        // SAFETY: the relation is open.
+        unsafe {
+            (*pg_sys::RelationGetSmgr(self.0)).smgr_targblock =
+                block.unwrap_or(pg_sys::InvalidBlockNumber);
+        }
+    }
+
+    /// A block that the free space map says has room.
+    pub fn block_with_space(self) -> Option<u32> {
+        // SAFETY: the relation is open.
+        let block = unsafe { pg_sys::GetPageWithFreeSpace(self.0, pg_sys::BLCKSZ as usize / 2) };
+        (block != pg_sys::InvalidBlockNumber).then_some(block)
+    }
+
+    /// Tells the free space map whether a block has room.
+    pub fn record_space(self, block: u32, room: bool) {
+        let space = if room { pg_sys::BLCKSZ as usize - 1 } else { 0 };
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::RecordPageWithFreeSpace(self.0, block, space) }
+    }
+
+    /// Lets searches of the free space map find what was recorded.
+    pub fn vacuum_free_space_map(self) {
+        // SAFETY: the relation is open.
+        unsafe { pg_sys::FreeSpaceMapVacuum(self.0) }
+    }
+
+    /// Logs a whole fork.
+    pub fn log_fork(self, fork: Fork) {
+        // SAFETY: the relation is open, and its pages have standard headers.
+        unsafe { pg_sys::log_newpage_range(self.0, fork as _, 0, self.blocks(fork), true) }
+    }
+
+    /// Counts an index scan in the statistics.
+    pub fn count_scan(self) {
+        // SAFETY: the relation is open.
+        unsafe {
+            let relation = self.0;
+            if (*relation).pgstat_info.is_null() {
+                if !(*relation).pgstat_enabled {
+                    return;
+                }
+                pg_sys::pgstat_assoc_relation(relation);
+            }
+            #[cfg(feature = "pg15")]
+            {
+                (*(*relation).pgstat_info).t_counts.t_numscans += 1;
+            }
+            #[cfg(not(feature = "pg15"))]
+            {
+                (*(*relation).pgstat_info).counts.numscans += 1;
+            }
+        }
+    }
+
+    /// The C function behind support function `number` of the first column, if there is one.
+    pub fn support_function(self, number: u16) -> pg_sys::PGFunction {
+        // SAFETY: the relation is an open index.
+        unsafe {
+            match pg_sys::index_getprocid(self.0, 1, number) {
+                Oid::INVALID => None,
+                _ => (*pg_sys::index_getprocinfo(self.0, 1, number)).fn_addr,
+            }
+        }
+    }
+
+    /// Calls `row` for each row of a table that an index over it is to have, with the value of the
+    /// first column; returns how many rows the table has.
+    ///
+    /// # Safety
+    /// `info` describes `index`, which is an index on this table.
+    pub unsafe fn scan_for_index<F: FnMut(Option<Datum>, Tid)>(
+        self,
+        index: Relation,
+        info: *mut pg_sys::IndexInfo,
+        mut row: F,
+    ) -> f64 {
+        unsafe extern "C-unwind" fn call<F: FnMut(Option<Datum>, Tid)>(
+            _index: pg_sys::Relation,
+            tid: ItemPointer,
+            values: *mut Datum,
+            nulls: *mut bool,
+            _alive: bool,
+            state: *mut c_void,
+        ) {
+            // SAFETY: PostgreSQL passes valid arrays, and the state it was given.
+            unsafe {
+                pg_sys::panic::pgrx_extern_c_guard(move || {
+                    let value = (!*nulls).then(|| *values);
+                    (*state.cast::<F>())(value, tid_of(&*tid))
+                })
+            }
+        }
+        // SAFETY: the relations are open; `call` gets the closure, which outlives the scan.
+        unsafe {
+            pg_sys::table_index_build_scan(
+                self.0,
+                index.0,
+                info,
+                true,
+                true,
+                Some(call::<F>),
+                (&raw mut row).cast(),
+                std::ptr::null_mut(),
+            )
+        }
+    }
+}
+
+/// A row's address from PostgreSQL's.
+pub fn tid_of(pointer: &ItemPointerData) -> Tid {
+    let block = pointer.ip_blkid;
+    Tid {
+        block: u32::from(block.bi_hi) << 16 | u32::from(block.bi_lo),
+        offset: pointer.ip_posid,
+    }
+}
+
+/// PostgreSQL's address of a row.
+pub fn pointer_to(tid: Tid) -> ItemPointerData {
+    ItemPointerData {
+        ip_blkid: pg_sys::BlockIdData {
+            bi_hi: (tid.block >> 16) as u16,
+            bi_lo: tid.block as u16,
+        },
+        ip_posid: tid.offset,
+    }
+}

@@ -1,0 +1,118 @@
+//! The page store of an index: its main fork in shared buffers, changed through generic WAL.
+
+use super::buffer::{Lock, Locked};
+use super::interrupts;
+use super::relation::{Fork, PageLock, Relation};
+use hnsw::page::{Body, Meta};
+use hnsw::store::PageStore;
+use hnsw::{Error, Result};
+use std::cell::Cell;
+
+/// The page whose heavyweight lock inserts hold, shared; vacuum waits for them by taking it alone.
+pub const INSERT_LOCK: u32 = Meta::BLOCK;
+
+/// Pages of an open index.
+pub struct PgStore {
+    index: Relation,
+    /// Blocks that exist for certain.
+    blocks: Cell<u32>,
+    in_vacuum: bool,
+}
+
+impl PgStore {
+    /// The pages of `index`.
+    pub fn new(index: Relation) -> Self {
+        Self {
+            index,
+            blocks: Cell::new(0),
+            in_vacuum: false,
+        }
+    }
+
+    /// The same for vacuum, which sleeps between pages as its cost limit wants it.
+    pub fn for_vacuum(index: Relation) -> Self {
+        Self {
+            in_vacuum: true,
+            ..Self::new(index)
+        }
+    }
+
+    #[inline]
+    fn lock(&self, block: u32, lock: Lock) -> Result<Locked> {
+        if block >= self.blocks.get() && block >= self.blocks() {
+            let what = "block is beyond the end of the index";
+            return Err(Error::Corrupted { block, what });
+        }
+        Ok(Locked::read(self.index, block, lock))
+    }
+}
+
+impl PageStore for PgStore {
+    fn blocks(&self) -> u32 {
+        self.blocks.set(self.index.blocks(Fork::Main));
+        self.blocks.get()
+    }
+
+    #[inline]
+    fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R> {
+        let buffer = self.lock(block, Lock::Share)?;
+        let result = f(buffer.body());
+        buffer.release();
+        Ok(result)
+    }
+
+    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+        let buffer = self.lock(block, Lock::Exclusive)?;
+        let result = buffer.change(self.index, f);
+        buffer.release();
+        result
+    }
+
+    fn extend(&self, count: u32, mut f: impl FnMut(u32, &mut Body)) -> Result<u32> {
+        // The lock keeps the blocks adjacent.
+        self.index.lock_extension();
+        let mut first = None;
+        for _ in 0..count {
+            let buffer = Locked::extend(self.index, Fork::Main);
+            let block = buffer.block();
+            first.get_or_insert(block);
+            buffer.change(self.index, |body| {
+                f(block, body);
+                Ok(())
+            })?;
+            buffer.release();
+        }
+        self.index.unlock_extension();
+        first.ok_or(Error::Full)
+    }
+
+    fn target(&self) -> Option<u32> {
+        self.index.target_block()
+    }
+
+    fn set_target(&self, block: Option<u32>) {
+        self.index.set_target_block(block);
+    }
+
+    fn free_page(&self) -> Option<u32> {
+        self.index.block_with_space()
+    }
+
+    fn set_free(&self, block: u32, free: bool) {
+        self.index.record_space(block, free);
+    }
+
+    fn wait_for_inserts(&self) {
+        self.index.lock_page(INSERT_LOCK, PageLock::Exclusive);
+        self.index.unlock_page(INSERT_LOCK, PageLock::Exclusive);
+    }
+
+    #[inline]
+    fn check_interrupts(&self) {
+        if self.in_vacuum {
+            interrupts::vacuum_delay();
+        } else {
+            interrupts::check();
+        }
+    }
+}
