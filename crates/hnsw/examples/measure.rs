@@ -7,7 +7,7 @@ use half::f16;
 use hnsw::build::{Batch, Builder, HeapArena};
 use hnsw::memory::MemoryStore;
 use hnsw::page::Body;
-use hnsw::query::{Query, Scoring};
+use hnsw::query::Query;
 use hnsw::scan::{Resume, Scan, Settings};
 use hnsw::{Index, Metric, Params, Storage, Tid};
 use std::time::Instant;
@@ -120,7 +120,7 @@ fn main() {
         let reads = store.reads();
         let start = Instant::now();
         for q in 0..nq {
-            let query = Query::new(&index, &queries[q * d..(q + 1) * d], Scoring::Metric);
+            let query = Query::new(&index, &queries[q * d..(q + 1) * d]);
             let settings = Settings {
                 ef,
                 resume: Resume::Strict,

@@ -10,9 +10,17 @@
 //! f_rescale = -2 |r|^2 / <r', s>,   f_add = |r|^2 - f_rescale <u', s>
 //! ```
 //!
-//! The estimate is exact at q = v. `f_rescale` is kept as a bfloat16; `f_add` is computed with the
+//! For the negative inner product, whose nodes are not centred on anything else:
+//!
+//! ```text
+//! -<q,v> = -<q,u> - <u,r> - <q-u, r> ~ -<q,u> + f_add + f_rescale <q', s>
+//! f_rescale = -|r|^2 / <r', s>,   f_add = -<u,r> - f_rescale <u', s>
+//! ```
+//!
+//! Estimates are exact at q = v. `f_rescale` is kept as a bfloat16; `f_add` is computed with the
 //! rounded value, so that the rounding scales only the correction and does not shift it.
 
+use crate::layout::Metric;
 use distance::Kernels;
 
 /// Bytes of the longest code.
@@ -21,33 +29,39 @@ pub const MAX_CODE_BYTES: usize = 128;
 /// What a lane keeps of the edge from its node to a neighbour.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EdgeCode {
-    /// Added to the squared distance between query and node.
+    /// Added to the distance between query and node.
     pub f_add: f32,
     /// Factor of the product of query and signs, as bfloat16.
     pub f_rescale: u16,
-    /// Squared norm of the neighbour as it came, as bfloat16.
-    pub norm: u16,
     /// One bit a coordinate, least significant first; 1 for r >= 0.
     pub bits: [u8; MAX_CODE_BYTES],
 }
 
 impl Default for EdgeCode {
     fn default() -> Self {
-        Self { f_add: 0.0, f_rescale: 0, norm: 0, bits: [0; MAX_CODE_BYTES] }
+        Self { f_add: 0.0, f_rescale: 0, bits: [0; MAX_CODE_BYTES] }
     }
 }
 
 impl EdgeCode {
-    /// Codes the edge from `u` to `v`, both rotated, by the first `code_dims` coordinates;
-    /// `norm` is the norm of v as it came.
-    pub fn new(kernels: &Kernels, u: &[f32], v: &[f32], norm: f32, code_dims: usize) -> Self {
-        let mut edge = Self { norm: distance::bf16_round(norm * norm), ..Self::default() };
+    /// Codes the edge from `u` to `v`, both in stored coordinates, by the first `code_dims`.
+    pub fn new(kernels: &Kernels, metric: Metric, u: &[f32], v: &[f32], code_dims: usize) -> Self {
+        let mut edge = Self::default();
         if code_dims == 0 {
             return edge;
         }
         let sums = (kernels.edge_code)(u, v, code_dims, &mut edge.bits[..code_dims / 8]);
-        let rescale = -2.0 * sums.l2 / sums.abs_sum;
-        edge.f_add = sums.l2;
+        let factor = match metric {
+            Metric::InnerProduct => {
+                edge.f_add = (kernels.inner_product)(u, u) - (kernels.inner_product)(u, v);
+                -1.0
+            }
+            _ => {
+                edge.f_add = sums.l2;
+                -2.0
+            }
+        };
+        let rescale = factor * sums.l2 / sums.abs_sum;
         if sums.abs_sum > 0.0 && rescale.is_finite() {
             edge.f_rescale = distance::bf16_round(rescale);
             edge.f_add -= distance::bf16_to_f32(edge.f_rescale) * sums.dot_u;

@@ -14,8 +14,8 @@
 use crate::alloc;
 use crate::code::EdgeCode;
 use crate::index::Index;
-use crate::prune;
-use crate::query::{Query, Scoring};
+use crate::prune::{self, LaneDistances};
+use crate::query::Query;
 use crate::record::{MAX_LEVEL, NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
 use crate::search::{self, Frontier};
 use crate::store::PageStore;
@@ -62,7 +62,7 @@ impl<S: PageStore> Index<'_, S> {
             hash: transform::hash(x),
             tid,
         };
-        let query = Query::new(self, x, Scoring::Graph);
+        let query = Query::new(self, x);
         loop {
             self.refresh()?;
             let meta = *self.meta();
@@ -202,12 +202,13 @@ impl<S: PageStore> Index<'_, S> {
     pub(crate) fn between(&self, a: &[f32], b: &[f32]) -> f32 {
         match self.layout.params.metric {
             Metric::L1 => (self.kernels.l1)(a, b),
+            Metric::InnerProduct => -(self.kernels.inner_product)(a, b),
             _ => (self.kernels.l2_squared)(a, b),
         }
     }
 
-    pub(crate) fn edge(&self, from: &[f32], to: &[f32], to_norm: f32) -> EdgeCode {
-        EdgeCode::new(self.kernels, from, to, to_norm, self.layout.code_dims)
+    pub(crate) fn edge(&self, from: &[f32], to: &[f32]) -> EdgeCode {
+        EdgeCode::new(self.kernels, self.layout.params.metric, from, to, self.layout.code_dims)
     }
 
     /// Writes the node's records, one a level, lowest first; returns their ids.
@@ -232,7 +233,7 @@ impl<S: PageStore> Index<'_, S> {
                 record.vector().copy_from_slice(&node.stored.bytes);
             }
             for (lane, neighbour) in list.iter().enumerate() {
-                let edge = self.edge(&node.y, &neighbour.y, neighbour.header.norm);
+                let edge = self.edge(&node.y, &neighbour.y);
                 record.set_lane(lane, neighbour.id, &edge, false);
             }
             if level == 0 {
@@ -257,7 +258,7 @@ impl<S: PageStore> Index<'_, S> {
         let mut nearest_first: Vec<&Neighbour> = list.iter().collect();
         nearest_first.sort_by(|a, b| a.distance.total_cmp(&b.distance));
         for neighbour in nearest_first {
-            let edge = self.edge(&neighbour.y, &node.y, node.norm);
+            let edge = self.edge(&neighbour.y, &node.y);
             let target = LinkTarget {
                 id: neighbour.id,
                 generation: neighbour.header.generation,
@@ -355,12 +356,6 @@ pub(crate) struct NewLink {
     pub anchor: bool,
 }
 
-/// Distances of a lane's neighbour from the lane's node and from a new one.
-struct LaneDistances {
-    from_own: f32,
-    from_new: f32,
-}
-
 /// Estimates from the codes in the record.
 fn lane_distances_coded<S: PageStore>(
     index: &Index<S>,
@@ -373,7 +368,7 @@ fn lane_distances_coded<S: PageStore>(
     let mut sums = vec![0; index.layout.lanes];
     let (mut from_own, mut from_new) = (Vec::new(), Vec::new());
     own.scan_codes(&view, &mut sums);
-    own.estimate(&view, 0.0, &sums, &mut from_own);
+    own.estimate(&view, index.between(&own.y, &own.y), &sums, &mut from_own);
     new.scan_codes(&view, &mut sums);
     new.estimate(&view, distance, &sums, &mut from_new);
     let both = from_own.into_iter().zip(from_new);
@@ -393,27 +388,10 @@ fn lane_distances_known(
     distances.collect()
 }
 
-/// The lane of a full list that a new link replaces: of those that the new neighbour shadows, the
-/// farthest; else the farthest of all, if it is farther than the new one and none shadows
-/// that. Anchors stay. A link that is an anchor itself takes the farthest in any case.
-fn victim(
-    record: &RecordMut,
-    distances: &[LaneDistances],
-    link: &NewLink,
-) -> Option<usize> {
+/// The lane of a full list that a new link replaces. A link that is to be an anchor takes one in any case.
+fn victim(record: &RecordMut, distances: &[LaneDistances], link: &NewLink) -> Option<usize> {
     let view = record.view();
-    let lanes: Vec<usize> = (0..distances.len()).filter(|&lane| !view.is_anchor(lane)).collect();
-    let farthest = |lanes: &mut dyn Iterator<Item = usize>| {
-        lanes.max_by(|&a, &b| distances[a].from_own.total_cmp(&distances[b].from_own))
-    };
-    let shadowed = |&i: &usize| distances[i].from_new < distances[i].from_own;
-    if let Some(lane) = farthest(&mut lanes.iter().copied().filter(shadowed)) {
-        return Some(lane);
-    }
-    let lane = farthest(&mut lanes.iter().copied())?;
-    let new_is_shadowed = distances
-        .iter()
-        .any(|d| d.from_own < link.distance && d.from_new < link.distance);
-    let better = distances[lane].from_own > link.distance && !new_is_shadowed;
-    (link.anchor || better).then_some(lane)
+    let anchored = |lane: usize| view.is_anchor(lane);
+    prune::victim(distances, link.distance, anchored)
+        .or_else(|| link.anchor.then(|| prune::farthest(distances, anchored)).flatten())
 }

@@ -9,7 +9,6 @@
 //! | neighbour ids | 4 L |
 //! | `f_add` | 4 L |
 //! | `f_rescale` (bfloat16) | 2 L |
-//! | squared norms (bfloat16), inner product only | 2 L |
 //! | codes | L Dc / 8 |
 //! | own vector | 4 D, 2 D or D |
 //! | anchors, one bit a lane | L / 8 |
@@ -100,7 +99,6 @@ pub struct Layout {
     pub(crate) ids: Range<usize>,
     pub(crate) f_add: Range<usize>,
     pub(crate) f_rescale: Range<usize>,
-    pub(crate) norms: Range<usize>,
     pub(crate) codes: Range<usize>,
     pub(crate) vector: Range<usize>,
     pub(crate) anchors: Range<usize>,
@@ -111,6 +109,11 @@ impl Metric {
     /// Whether edges carry codes.
     pub fn coded(self) -> bool {
         self != Metric::L1
+    }
+
+    /// Whether a centre is subtracted: distances must not change under translation.
+    pub fn centred(self) -> bool {
+        matches!(self, Metric::L2 | Metric::Cosine)
     }
 
     fn from_u8(v: u8) -> Option<Self> {
@@ -170,11 +173,7 @@ impl Layout {
             false => 2 * params.m as usize,
         };
         let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
-        let lane_bytes = match params.metric {
-            Metric::L1 => 4,
-            Metric::InnerProduct => 4 + 4 + 2 + 2,
-            Metric::L2 | Metric::Cosine => 4 + 4 + 2,
-        };
+        let lane_bytes = if coded { 4 + 4 + 2 } else { 4 };
         let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
         let room = (CONTENT_SIZE - fixed) * 8 / lanes / 16 * 16;
         let code_dims = if coded { padded.min(MAX_CODE_DIMS).min(room) } else { 0 };
@@ -200,7 +199,6 @@ impl Layout {
         let ids = part(4 * lanes);
         let f_add = part(per_lane(4));
         let f_rescale = part(per_lane(2));
-        let norms = part(if params.metric == Metric::InnerProduct { 2 * lanes } else { 0 });
         let codes = part(lanes * code_dims / 8);
         let vector = part(inline_vector);
         let anchors = part(anchor_bytes);
@@ -214,12 +212,11 @@ impl Layout {
             slots,
             record_size,
             vector_pages,
-            centre_pages: if coded { padded.div_ceil(CENTRE_COORDS) } else { 0 },
+            centre_pages: if params.metric.centred() { padded.div_ceil(CENTRE_COORDS) } else { 0 },
             inline_tids,
             ids,
             f_add,
             f_rescale,
-            norms,
             codes,
             vector,
             anchors,

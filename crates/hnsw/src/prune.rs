@@ -28,3 +28,35 @@ pub fn select(
     kept.extend(passed.into_iter().take(room));
     kept
 }
+
+/// Distances of a lane's neighbour from the lane's node and from a new one.
+#[derive(Clone, Copy, Debug)]
+pub struct LaneDistances {
+    /// From the node whose list it is.
+    pub from_own: f32,
+    /// From the node that wants to get in.
+    pub from_new: f32,
+}
+
+/// The lane of a full list that a new neighbour at `distance` replaces: of those that it shadows,
+/// the farthest; else the farthest of all, if that is farther than the new one and none shadows
+/// the new one. Lanes that are `kept` stay.
+pub fn victim(
+    lanes: &[LaneDistances],
+    distance: f32,
+    kept: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let shadowed = |lane: usize| lanes[lane].from_new < lanes[lane].from_own;
+    if let Some(lane) = farthest(lanes, |lane| kept(lane) || !shadowed(lane)) {
+        return Some(lane);
+    }
+    let new_is_shadowed = lanes.iter().any(|l| l.from_own < distance && l.from_new < distance);
+    farthest(lanes, kept).filter(|&lane| lanes[lane].from_own > distance && !new_is_shadowed)
+}
+
+/// The lane of the farthest neighbour but those that are `kept`.
+pub fn farthest(lanes: &[LaneDistances], kept: impl Fn(usize) -> bool) -> Option<usize> {
+    (0..lanes.len())
+        .filter(|&lane| !kept(lane))
+        .max_by(|&a, &b| lanes[a].from_own.total_cmp(&lanes[b].from_own))
+}

@@ -6,29 +6,13 @@ use crate::record::{Record, RecordHeader};
 use crate::store::PageStore;
 use distance::Kernels;
 
-/// What distances a query asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scoring {
-    /// Those of the index's metric, smaller is nearer: L2 squared, negative inner product, squared
-    /// L2 of normalised vectors for cosine, L1.
-    Metric,
-    /// Those that the graph is built on: squared L2 in stored coordinates, or L1.
-    Graph,
-}
-
 /// A vector prepared for scoring records of one index.
 pub struct Query {
     kernels: &'static Kernels,
     storage: Storage,
     metric: Metric,
-    product: bool,
     /// The vector in stored coordinates.
     pub y: Vec<f32>,
-    /// For products: the vector rotated but not centred.
-    uncentred: Vec<f32>,
-    /// For products: product of vector and centre.
-    centre_product: f32,
-    centre_norm: f32,
     norm: f32,
     slack: f32,
     code_dims: usize,
@@ -47,20 +31,14 @@ pub struct Bounds {
 }
 
 impl Query {
-    /// Prepares `x` for `index`.
-    pub fn new<S: PageStore>(index: &Index<S>, x: &[f32], scoring: Scoring) -> Self {
+    /// Prepares `x` for `index`. Distances are L2 squared, the negative inner product, L2 squared of
+    /// normalised vectors for cosine, or L1: smaller is nearer.
+    pub fn new<S: PageStore>(index: &Index<S>, x: &[f32]) -> Self {
         let rotated = index.transform.apply(x);
-        let mut query = Self::from_rotated(index, rotated.y, rotated.norm, rotated.slack);
-        if index.layout.params.metric == Metric::InnerProduct && scoring == Scoring::Metric {
-            query.product = true;
-            query.uncentred = index.transform.apply_uncentred(x);
-            query.centre_product = index.transform.centre_product(x);
-            query.centre_norm = index.transform.centre_norm();
-        }
-        query
+        Self::from_rotated(index, rotated.y, rotated.norm, rotated.slack)
     }
 
-    /// A query for graph distances from a vector in stored coordinates.
+    /// The same from a vector in stored coordinates.
     pub fn from_rotated<S: PageStore>(
         index: &Index<S>,
         y: Vec<f32>,
@@ -77,11 +55,7 @@ impl Query {
             kernels: index.kernels,
             storage: l.params.storage,
             metric: l.params.metric,
-            product: false,
             y,
-            uncentred: Vec::new(),
-            centre_product: 0.0,
-            centre_norm: 0.0,
             norm,
             slack,
             code_dims: l.code_dims,
@@ -101,32 +75,30 @@ impl Query {
     #[inline]
     pub(crate) fn own_part(&self, bytes: &[u8], start: usize, scale: f32) -> f32 {
         let k = self.kernels;
-        let y = if self.product { &self.uncentred } else { &self.y };
-        let y = &y[start..start + bytes.len() / self.storage.width()];
-        let l1 = self.metric == Metric::L1;
+        let y = &self.y[start..start + bytes.len() / self.storage.width()];
         match self.storage {
             Storage::Float32 => {
                 let x = bytemuck::cast_slice(bytes);
-                match (self.product, l1) {
-                    (true, _) => (k.inner_product)(y, x),
-                    (_, true) => (k.l1)(y, x),
-                    _ => (k.l2_squared)(y, x),
+                match self.metric {
+                    Metric::InnerProduct => (k.inner_product)(y, x),
+                    Metric::L1 => (k.l1)(y, x),
+                    Metric::L2 | Metric::Cosine => (k.l2_squared)(y, x),
                 }
             }
             Storage::Float16 => {
                 let x = bytemuck::cast_slice(bytes);
-                match (self.product, l1) {
-                    (true, _) => (k.inner_product_f16)(y, x),
-                    (_, true) => (k.l1_f16)(y, x, scale),
-                    _ => (k.l2_squared_f16)(y, x, scale),
+                match self.metric {
+                    Metric::InnerProduct => (k.inner_product_f16)(y, x),
+                    Metric::L1 => (k.l1_f16)(y, x, scale),
+                    Metric::L2 | Metric::Cosine => (k.l2_squared_f16)(y, x, scale),
                 }
             }
             Storage::Int8 | Storage::Auto => {
                 let x = bytemuck::cast_slice(bytes);
-                match (self.product, l1) {
-                    (true, _) => (k.inner_product_i8)(y, x),
-                    (_, true) => (k.l1_i8)(y, x, scale),
-                    _ => (k.l2_squared_i8)(y, x, scale),
+                match self.metric {
+                    Metric::InnerProduct => (k.inner_product_i8)(y, x),
+                    Metric::L1 => (k.l1_i8)(y, x, scale),
+                    Metric::L2 | Metric::Cosine => (k.l2_squared_i8)(y, x, scale),
                 }
             }
         }
@@ -135,9 +107,9 @@ impl Query {
     /// The distance that follows from the sum over all parts.
     #[inline]
     pub(crate) fn own_from_sum(&self, sum: f32, scale: f32) -> f32 {
-        let own = match self.product {
-            true => -(self.centre_product + sum * scale),
-            false => sum,
+        let own = match self.metric {
+            Metric::InnerProduct => -sum * scale,
+            _ => sum,
         };
         if own.is_nan() { f32::INFINITY } else { own }
     }
@@ -160,26 +132,15 @@ impl Query {
         }
         let degree = usize::from(record.header().degree);
         out.resize(degree, 0.0);
-        let square = |x: f32| x * x;
-        // |q-u|^2 from -<q,u> and the norms.
-        let base = match self.product {
-            true => square(self.norm) + square(record.header().norm) + 2.0 * own,
-            false => own,
-        };
         (self.kernels.estimate)(
             &sums[..degree],
             &record.f_add()[..degree],
             &record.f_rescale()[..degree],
             self.delta,
             self.bias,
-            base,
+            own,
             out,
         );
-        if self.product {
-            for (e, norm) in out.iter_mut().zip(record.norms()) {
-                *e = (*e - square(self.norm) - distance::bf16_to_f32(*norm)) / 2.0;
-            }
-        }
     }
 
     /// Bounds of the operator's value for a row whose stored vector is `own` away.
@@ -194,10 +155,9 @@ impl Query {
         let (lower, upper) = match self.metric {
             Metric::InnerProduct => {
                 let (q, x) = (f64::from(self.norm), f64::from(header.norm));
-                let c = f64::from(self.centre_norm);
                 let off = q * f64::from(header.err)
-                    + (x + c) * f64::from(self.slack)
-                    + 2.0 * sum_error * q * (x + 2.0 * c)
+                    + x * f64::from(self.slack)
+                    + 2.0 * sum_error * q * x
                     + f64::from(f32::MIN_POSITIVE);
                 (own - off, own + off)
             }

@@ -202,12 +202,6 @@ impl<'a> Record<'a> {
         bytemuck::cast_slice(&self.bytes[self.layout.f_rescale.clone()])
     }
 
-    /// Squared norms of all lanes' neighbours, as bfloat16; empty but for the inner product.
-    #[inline]
-    pub fn norms(&self) -> &'a [u16] {
-        bytemuck::cast_slice(&self.bytes[self.layout.norms.clone()])
-    }
-
     /// Codes of all lanes, packed for FastScan.
     #[inline]
     pub fn codes(&self) -> &'a [u8] {
@@ -239,7 +233,6 @@ impl<'a> Record<'a> {
         if l.code_dims > 0 {
             edge.f_add = self.f_add()[lane];
             edge.f_rescale = self.f_rescale()[lane];
-            edge.norm = self.norms().get(lane).copied().unwrap_or(0);
             let bits = &mut edge.bits[..l.code_dims / 8];
             distance::fastscan::get_lane(self.codes(), l.lanes, l.code_dims, lane, bits);
         }
@@ -317,10 +310,6 @@ impl<'a> RecordMut<'a> {
             let f_rescale: &mut [u16] =
                 bytemuck::cast_slice_mut(&mut self.bytes[l.f_rescale.clone()]);
             f_rescale[lane] = edge.f_rescale;
-            let norms: &mut [u16] = bytemuck::cast_slice_mut(&mut self.bytes[l.norms.clone()]);
-            if let Some(norm) = norms.get_mut(lane) {
-                *norm = edge.norm;
-            }
             let bits = &edge.bits[..l.code_dims / 8];
             let codes = &mut self.bytes[l.codes.clone()];
             distance::fastscan::set_lane(codes, l.lanes, l.code_dims, lane, bits);

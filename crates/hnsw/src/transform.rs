@@ -86,23 +86,6 @@ impl Transform {
         Rotated { y, norm, slack }
     }
 
-    /// Rotates `x` without centring it.
-    pub fn apply_uncentred(&self, x: &[f32]) -> Vec<f32> {
-        let mut y = self.prepare(x, norm(x));
-        self.rotate(&mut y);
-        y
-    }
-
-    /// Product of `x` and the centre.
-    pub fn centre_product(&self, x: &[f32]) -> f32 {
-        self.centre.iter().zip(x).map(|(c, x)| f64::from(*c) * f64::from(*x)).sum::<f64>() as f32
-    }
-
-    /// Norm of the centre.
-    pub fn centre_norm(&self) -> f32 {
-        norm(&self.centre)
-    }
-
     /// `x` scaled as the metric wants it, in the space where the centre is.
     pub fn unrotated(&self, x: &[f32]) -> Vec<f32> {
         let mut y = self.prepare(x, norm(x));

@@ -405,7 +405,6 @@ fn repair_page<S: PageStore>(
 struct Replacement {
     id: NodeId,
     distance: f32,
-    norm: f32,
     y: Vec<f32>,
 }
 
@@ -465,7 +464,7 @@ fn repair_list<S: PageStore>(
             let present = |id: &NodeId| record.view().neighbours().contains(id);
             match replacements.find(|r| !present(&r.id)) {
                 Some(r) => {
-                    let edge = index.edge(&y, &r.y, r.norm);
+                    let edge = index.edge(&y, &r.y);
                     record.set_lane(lane, r.id, &edge, false);
                 }
                 None => record.remove_lane(lane),
@@ -486,7 +485,6 @@ fn load_replacement<S: PageStore>(
     Ok(alive.then(|| Replacement {
         id,
         distance: index.between(y, &other),
-        norm: header.norm,
         y: other,
     }))
 }
@@ -512,7 +510,6 @@ fn search_replacements<S: PageStore>(
             found.push(Replacement {
                 id: visit.id,
                 distance: visit.own,
-                norm: visit.header.norm,
                 y: index.decode(&visit.vector, visit.header.scale),
             });
         }
@@ -559,11 +556,11 @@ fn anchor<S: PageStore>(index: &mut Index<S>, id: NodeId, level: u8, ef: usize) 
         near.extend(load_replacement(index, neighbour, level, &y)?);
     }
     near.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-    if try_anchor(index, id, &y, &query, header.norm, level, &near)? {
+    if try_anchor(index, id, &y, &query, level, &near)? {
         return Ok(());
     }
     let found = search_replacements(index, &query, id, level, ef)?;
-    try_anchor(index, id, &y, &query, header.norm, level, &found)?;
+    try_anchor(index, id, &y, &query, level, &found)?;
     Ok(())
 }
 
@@ -572,7 +569,6 @@ fn try_anchor<S: PageStore>(
     id: NodeId,
     y: &[f32],
     query: &Query,
-    norm: f32,
     level: u8,
     near: &[Replacement],
 ) -> Result<bool> {
@@ -583,7 +579,7 @@ fn try_anchor<S: PageStore>(
             continue;
         };
         let target = LinkTarget { id: r.id, generation, level, y: &r.y };
-        let edge = index.edge(&r.y, y, norm);
+        let edge = index.edge(&r.y, y);
         let link = NewLink { id, distance: r.distance, edge, anchor: true };
         if index.link(&target, &link, query)? {
             return Ok(true);

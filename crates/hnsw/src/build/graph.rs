@@ -1,13 +1,11 @@
 //! Inserting nodes into the graph in memory, from many threads at once.
 //!
 //! A list is `1 + 2 L` words: a lock bit and the degree, then ids, then distances. Lists are read
-//! without their lock: a reader may see a list half rewritten, but every id in it is a node's. They are
-//! written under it. A list that overflows is pruned to four fifths, so that most links back are
-//! appends.
+//! without their lock, and written under it.
 
 use super::{Arena, Builder};
 use crate::layout::Layout;
-use crate::prune;
+use crate::prune::{self, LaneDistances};
 use crate::search::{Beam, Visited};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -241,7 +239,7 @@ fn search<A: Arena>(
     beam.candidates().map(|c| (c.distance, c.id)).collect()
 }
 
-/// Adds `new` to the list of `node`, which is pruned if it is full.
+/// Adds `new` to the list of `node`, in place of another if the list is full.
 fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level: u8) {
     let list = b.list(node, level);
     let _locked = list.lock();
@@ -253,16 +251,14 @@ fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level
         list.set(degree, new, distance);
         return list.set_degree(degree + 1);
     }
-    let mut near: Vec<(f32, u32)> = (0..degree).map(|i| (list.distance(i), list.id(i))).collect();
-    near.push((distance, new));
-    near.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let distances: Vec<f32> = near.iter().map(|n| n.0).collect();
-    let limit = b.layout.lanes * 4 / 5;
-    let kept = prune::select(&distances, limit, b.layout.lanes * 3 / 5, |i, j| {
-        b.distance(near[i].1, near[j].1)
-    });
-    for (lane, &i) in kept.iter().enumerate() {
-        list.set(lane, near[i].1, near[i].0);
+    list.ids().for_each(|id| distance::prefetch(b.work(id)));
+    let lanes: Vec<LaneDistances> = (0..degree)
+        .map(|lane| LaneDistances {
+            from_own: list.distance(lane),
+            from_new: b.distance(new, list.id(lane)),
+        })
+        .collect();
+    if let Some(lane) = prune::victim(&lanes, distance, |_| false) {
+        list.set(lane, new, distance);
     }
-    list.set_degree(kept.len());
 }

@@ -324,8 +324,12 @@ impl<A: Arena> Builder<A> {
         let (b, n) = b.split_at(self.layout.padded);
         let (m, n): (&WorkTail, &WorkTail) = (bytemuck::from_bytes(m), bytemuck::from_bytes(n));
         let dot = (self.kernels.dot_i8)(bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-        let d = m.square + n.square - 2.0 * m.scale * n.scale * dot as f32;
-        if d.is_nan() { f32::INFINITY } else { d.max(0.0) }
+        let product = m.scale * n.scale * dot as f32;
+        let d = match self.layout.params.metric {
+            Metric::InnerProduct => -product,
+            _ => (m.square + n.square - 2.0 * product).max(0.0),
+        };
+        if d.is_nan() { f32::INFINITY } else { d }
     }
 
     /// Whether two nodes are to be one: all that will be stored of them is equal.

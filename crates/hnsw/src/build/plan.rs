@@ -215,7 +215,7 @@ impl<A: Arena> Plan<'_, A> {
                 dims => {
                     let stored = b.stored(neighbour);
                     transform::decode(b.kernels, storage, stored, to.scale, &mut other);
-                    EdgeCode::new(b.kernels, &own, &other, to.norm, dims)
+                    EdgeCode::new(b.kernels, b.layout.params.metric, &own, &other, dims)
                 }
             };
             let anchor = level == 0 && self.anchors[node as usize].contains(&(lane as u8));

@@ -5,7 +5,7 @@ use hnsw::build::{Batch, Builder, HeapArena};
 use hnsw::check::{Report, check};
 use hnsw::memory::MemoryStore;
 use hnsw::page::Body;
-use hnsw::query::{Query, Scoring};
+use hnsw::query::Query;
 use hnsw::record::MAX_LEVEL;
 use hnsw::scan::{Resume, Row, Scan, Settings};
 use hnsw::transform::splitmix64;
@@ -192,7 +192,7 @@ pub fn settings(ef: usize, resume: Resume) -> Settings {
 }
 
 pub fn scan(index: &Index<MemoryStore>, q: &[f32], settings: Settings) -> Scan {
-    Scan::new(Query::new(index, q, Scoring::Metric), settings)
+    Scan::new(Query::new(index, q), settings)
 }
 
 /// The first `limit` rows of a scan.
