@@ -43,7 +43,10 @@ impl Installation {
 
     /// Whether `CREATE EXTENSION` would find this extension.
     pub fn has_extension(&self, name: &str) -> bool {
-        self.share.join("extension").join(format!("{name}.control")).exists()
+        self.share
+            .join("extension")
+            .join(format!("{name}.control"))
+            .exists()
     }
 
     /// The directory of loadable libraries (`$libdir`).
@@ -53,11 +56,21 @@ impl Installation {
 }
 
 fn ask(pg_config: &Path, what: &str) -> Result<String> {
-    let output = Command::new(pg_config).arg(what).output().with_context(|| {
-        format!("cannot run {} {what}; set PG_CONFIG to the pg_config to use", pg_config.display())
-    })?;
+    let output = Command::new(pg_config)
+        .arg(what)
+        .output()
+        .with_context(|| {
+            format!(
+                "cannot run {} {what}; set PG_CONFIG to the pg_config to use",
+                pg_config.display()
+            )
+        })?;
     if !output.status.success() {
-        bail!("{} {what}: {}", pg_config.display(), String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "{} {what}: {}",
+            pg_config.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
@@ -66,7 +79,9 @@ fn ask(pg_config: &Path, what: &str) -> Result<String> {
 fn major_version(version: &str) -> Result<u32> {
     let number = version.split_whitespace().nth(1).unwrap_or_default();
     let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().with_context(|| format!("no version number in {version:?}"))
+    digits
+        .parse()
+        .with_context(|| format!("no version number in {version:?}"))
 }
 
 #[cfg(test)]
@@ -75,7 +90,10 @@ mod tests {
 
     #[test]
     fn major_versions() {
-        assert_eq!(major_version("PostgreSQL 15.18 (Debian 15.18-0+deb12u1)").unwrap(), 15);
+        assert_eq!(
+            major_version("PostgreSQL 15.18 (Debian 15.18-0+deb12u1)").unwrap(),
+            15
+        );
         assert_eq!(major_version("PostgreSQL 19beta1").unwrap(), 19);
         assert!(major_version("something else").is_err());
     }

@@ -13,13 +13,15 @@ impl Default for Options {
     /// of every process: what was written stays in the kernel's cache. Autovacuum is off so that
     /// tests decide when a vacuum runs.
     fn default() -> Self {
-        Self { settings: Vec::new() }
-            .set("fsync", "off")
-            .set("autovacuum", "off")
-            .set("max_connections", "50")
-            .set("shared_buffers", "128MB")
-            .set("log_line_prefix", "%m [%p] %q%d ")
-            .set("timezone", "UTC")
+        Self {
+            settings: Vec::new(),
+        }
+        .set("fsync", "off")
+        .set("autovacuum", "off")
+        .set("max_connections", "50")
+        .set("shared_buffers", "128MB")
+        .set("log_line_prefix", "%m [%p] %q%d ")
+        .set("timezone", "UTC")
     }
 }
 
@@ -38,10 +40,12 @@ impl Options {
 
     /// The settings as lines of a configuration file.
     pub(crate) fn to_conf(&self) -> String {
-        self.settings.iter().fold(String::new(), |mut lines, (name, value)| {
-            let _ = writeln!(lines, "{name} = '{}'", value.replace('\'', "''"));
-            lines
-        })
+        self.settings
+            .iter()
+            .fold(String::new(), |mut lines, (name, value)| {
+                let _ = writeln!(lines, "{name} = '{}'", value.replace('\'', "''"));
+                lines
+            })
     }
 }
 

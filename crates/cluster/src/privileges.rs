@@ -50,14 +50,20 @@ impl ServerUser {
 
     /// A new directory that belongs to the server's user and whose path that user can walk.
     pub(crate) fn directory(&self) -> Result<TempDir> {
-        let directory = tempfile::Builder::new().prefix("pg_hnsw.").tempdir_in(self.parent())?;
+        let directory = tempfile::Builder::new()
+            .prefix("pg_hnsw.")
+            .tempdir_in(self.parent())?;
         self.give(directory.path())?;
         Ok(directory)
     }
 
     fn parent(&self) -> PathBuf {
         let usual = std::env::temp_dir();
-        if self.0.is_none() || everyone_may_enter(&usual) { usual } else { "/tmp".into() }
+        if self.0.is_none() || everyone_may_enter(&usual) {
+            usual
+        } else {
+            "/tmp".into()
+        }
     }
 }
 
@@ -65,5 +71,8 @@ impl ServerUser {
 fn everyone_may_enter(path: &Path) -> bool {
     path.ancestors()
         .filter(|part| !part.as_os_str().is_empty())
-        .all(|part| part.metadata().is_ok_and(|metadata| metadata.mode() & 0o001 != 0))
+        .all(|part| {
+            part.metadata()
+                .is_ok_and(|metadata| metadata.mode() & 0o001 != 0)
+        })
 }

@@ -39,7 +39,11 @@ fn pid_of(child: &Child) -> Pid {
 fn children_of(parent: u32) -> Result<Vec<Pid>> {
     let mut children = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(pid) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         if stat(pid).is_some_and(|(_, ppid)| ppid == parent) {
@@ -78,7 +82,10 @@ mod tests {
 
     #[test]
     fn a_killed_tree_is_gone() {
-        let mut shell = Command::new("sh").args(["-c", "sleep 600 & sleep 600"]).spawn().unwrap();
+        let mut shell = Command::new("sh")
+            .args(["-c", "sleep 600 & sleep 600"])
+            .spawn()
+            .unwrap();
         while children_of(shell.id()).unwrap().len() < 2 {
             std::thread::yield_now();
         }

@@ -80,12 +80,11 @@ impl Server {
     fn initdb(&self) -> Result<()> {
         let data = self.data_dir();
         self.run("initdb", |command| {
-            command.arg("-D").arg(&data).args(["-A", "trust", "-U", "postgres"]).args([
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "--no-sync",
-            ])
+            command
+                .arg("-D")
+                .arg(&data)
+                .args(["-A", "trust", "-U", "postgres"])
+                .args(["-E", "UTF8", "--locale=C", "--no-sync"])
         })
     }
 
@@ -95,13 +94,19 @@ impl Server {
         program: &str,
         arguments: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Result<()> {
-        let mut command = self.user.command(&self.installation.program(program), &self.root);
+        let mut command = self
+            .user
+            .command(&self.installation.program(program), &self.root);
         let output = arguments(&mut command)
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot run {}", command.get_program().display()))?;
         if !output.status.success() {
-            bail!("{program}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "{program}: {}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(())
     }
@@ -118,7 +123,10 @@ impl Server {
         if self.postmaster.is_some() {
             bail!("the server is running already");
         }
-        let log = OpenOptions::new().create(true).append(true).open(self.log_path())?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_path())?;
         self.postmaster = Some(self.spawn(log)?);
         self.wait_until_ready()
     }
@@ -154,14 +162,19 @@ impl Server {
                 bail!("the server did not start: {status}\n{}", self.log_tail());
             }
             if Instant::now() > deadline {
-                bail!("no answer from the server: {problem:#}\n{}", self.log_tail());
+                bail!(
+                    "no answer from the server: {problem:#}\n{}",
+                    self.log_tail()
+                );
             }
             sleep(Duration::from_millis(20));
         }
     }
 
     fn running_postmaster(&mut self) -> Result<&mut Child> {
-        self.postmaster.as_mut().context("the server is not running")
+        self.postmaster
+            .as_mut()
+            .context("the server is not running")
     }
 
     /// Stops the server and waits until it is gone.
@@ -174,7 +187,10 @@ impl Server {
         let deadline = Instant::now() + STOP_PATIENCE;
         while self.running_postmaster()?.try_wait()?.is_none() {
             if Instant::now() > deadline {
-                bail!("the server did not stop within {STOP_PATIENCE:?}\n{}", self.log_tail());
+                bail!(
+                    "the server did not stop within {STOP_PATIENCE:?}\n{}",
+                    self.log_tail()
+                );
             }
             sleep(Duration::from_millis(5));
         }
@@ -198,7 +214,11 @@ impl Server {
     /// Connection settings for a database of this server.
     pub fn config(&self, database: &str) -> Config {
         let mut config = Config::new();
-        config.host_path(&self.root).port(PORT).user("postgres").dbname(database);
+        config
+            .host_path(&self.root)
+            .port(PORT)
+            .user("postgres")
+            .dbname(database);
         config
     }
 
@@ -209,7 +229,8 @@ impl Server {
 
     /// Creates a database and connects to it.
     pub fn create_database(&self, name: &str) -> Result<Client> {
-        self.connect("postgres")?.batch_execute(&format!("CREATE DATABASE \"{name}\""))?;
+        self.connect("postgres")?
+            .batch_execute(&format!("CREATE DATABASE \"{name}\""))?;
         self.connect(name)
     }
 
@@ -274,30 +295,44 @@ impl Server {
     /// Leaves the server running and its directory in place; returns how to stop it later.
     pub fn keep(mut self) -> String {
         self.guardian.dismiss();
-        let pid = self.postmaster.take().map_or(0, |postmaster| postmaster.id());
+        let pid = self
+            .postmaster
+            .take()
+            .map_or(0, |postmaster| postmaster.id());
         if let Some(directory) = self.directory.take() {
             let _ = directory.keep();
         }
-        format!("kill -s QUIT {pid} && sleep 1 && rm -rf {}", self.root.display())
+        format!(
+            "kill -s QUIT {pid} && sleep 1 && rm -rf {}",
+            self.root.display()
+        )
     }
 
     fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         let tail = &lines[lines.len().saturating_sub(LOG_TAIL)..];
-        format!("--- last lines of {} ---\n{}", self.log_path().display(), tail.join("\n"))
+        format!(
+            "--- last lines of {} ---\n{}",
+            self.log_path().display(),
+            tail.join("\n")
+        )
     }
 
     /// Keeps the log of a failed test, which would otherwise go with the directory.
     fn save_log(&self) {
-        let directory = std::env::var_os("PG_HNSW_LOG_DIR")
-            .map_or_else(std::env::temp_dir, PathBuf::from);
+        let directory =
+            std::env::var_os("PG_HNSW_LOG_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let name = self.root.file_name().unwrap_or_default();
         let saved = directory.join(name).with_added_extension("log");
         let copied = std::fs::create_dir_all(&directory)
             .and_then(|()| std::fs::copy(self.log_path(), &saved));
         match copied {
-            Ok(_) => eprintln!("{}\nserver log saved as {}", self.log_tail(), saved.display()),
+            Ok(_) => eprintln!(
+                "{}\nserver log saved as {}",
+                self.log_tail(),
+                saved.display()
+            ),
             Err(error) => eprintln!("{}\ncannot save it: {error}", self.log_tail()),
         }
     }

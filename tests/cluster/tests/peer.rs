@@ -15,10 +15,8 @@ const METRICS: [Metric; 3] = [Metric::Cosine, Metric::L2, Metric::InnerProduct];
 
 /// A database with the extension and the embeddings; the peer must be pgvector itself and not an
 /// alias of ours.
-fn load(server: &Server, extension: &str, judge: &Judge) -> Client {
-    let mut client = server
-        .create_database(&format!("with_{extension}"))
-        .unwrap();
+fn load(server: &Server, database: &str, extension: &str, judge: &Judge) -> Client {
+    let mut client = server.create_database(database).unwrap();
     client
         .batch_execute(&format!("CREATE EXTENSION {extension}"))
         .unwrap();

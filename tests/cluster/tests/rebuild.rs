@@ -14,7 +14,7 @@ const DIM: usize = 64;
 const ROWS: usize = 6000;
 const IDS_PER_CLIENT: usize = 100_000;
 /// Without a rest, inserts into a table whose index is not ready yet would outrun the build.
-const REST: Duration = Duration::from_millis(2);
+const REST: Duration = Duration::from_millis(5);
 
 fn write(mut client: Client, synth: &Synth, number: usize, stop: &AtomicBool) {
     let insert = Insert::prepare(&mut client, "items").unwrap();
