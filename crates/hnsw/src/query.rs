@@ -155,6 +155,10 @@ impl Query {
         let (lower, upper) = match self.metric {
             Metric::InnerProduct => {
                 let (q, x) = (f64::from(self.norm), f64::from(header.norm));
+                // Sums of products of up to this size cannot overflow on the way.
+                if q * x > f64::from(f32::MAX) / 2.0 {
+                    return UNKNOWN;
+                }
                 let off = q * f64::from(header.err)
                     + x * f64::from(self.slack)
                     + 2.0 * sum_error * q * x
@@ -173,10 +177,28 @@ impl Query {
                 let (low, high) = ((d - off).max(0.0), d + off);
                 match self.metric {
                     Metric::L2 => (low, high),
-                    _ => (low * low / 2.0 - 4.0 * sum_error, high * high / 2.0 + 4.0 * sum_error),
+                    _ => {
+                        let off = 4.0 * sum_error + self.cosine_underflow(header);
+                        match off < 1.0 {
+                            true => (low * low / 2.0 - off, high * high / 2.0 + off),
+                            false => return UNKNOWN,
+                        }
+                    }
                 }
             }
         };
         if lower.is_finite() && upper.is_finite() { Bounds { lower, upper } } else { UNKNOWN }
+    }
+
+    /// What the cosine operator can be off by where its f32 sums of squares and products have
+    /// few bits left; 1 or more where they vanish or overflow.
+    fn cosine_underflow(&self, header: &RecordHeader) -> f64 {
+        let (q, x) = (f64::from(self.norm), f64::from(header.norm));
+        if q.max(x).powi(2) > f64::from(f32::MAX) / 2.0 {
+            return 1.0;
+        }
+        let least = f64::from(f32::from_bits(1));
+        let relative = (1.0 / q + 1.0 / x).powi(2) * least * self.y.len() as f64;
+        if relative < 0.1 { 2.0 * relative } else { 1.0 }
     }
 }

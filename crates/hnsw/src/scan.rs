@@ -48,6 +48,8 @@ pub struct Row {
     pub tid: Tid,
     /// The node that stands for it.
     pub node: NodeId,
+    /// Generation of the node's slot.
+    pub generation: u32,
     /// Lower bound of the operator's value.
     pub lower: f64,
     /// Whether the order of this row among all others is certain.
@@ -96,13 +98,17 @@ pub struct Scan {
     waiting: BinaryHeap<Waiting>,
     found: BinaryHeap<Found>,
     tids: Vec<Tid>,
-    /// Nodes up to this distance may be returned.
+    /// Nodes up to this distance may be returned, and others that may have to come before them.
     horizon: f32,
+    /// How many of `found` are up to the horizon.
+    within: usize,
     started: bool,
     ended: bool,
     /// Bounds of what was returned so far.
     last_lower: f64,
     last_upper: f64,
+    /// Upper bound of the rows that were said to be exact.
+    exact_upper: f64,
     current: Option<Current>,
 }
 
@@ -152,10 +158,12 @@ impl Scan {
             found: BinaryHeap::new(),
             tids: Vec::new(),
             horizon: f32::NEG_INFINITY,
+            within: 0,
             started: false,
             ended: false,
             last_lower: f64::NEG_INFINITY,
             last_upper: f64::NEG_INFINITY,
+            exact_upper: f64::NEG_INFINITY,
             current: None,
         }
     }
@@ -166,7 +174,7 @@ impl Scan {
             if let Some(row) = self.next_of_current(index)? {
                 return Ok(Some(row));
             }
-            match self.next_node() {
+            match self.next_node(index) {
                 Some(current) => self.current = Some(current),
                 None if self.ended => return Ok(None),
                 None => self.search(index)?,
@@ -186,8 +194,9 @@ impl Scan {
                 if self.settings.skip_dead && tid.is_dead() {
                     continue;
                 }
-                let (node, lower, exact) = (current.owner.id, current.lower, current.exact);
-                return Ok(Some(Row { tid: tid.unmarked(), node, lower, exact }));
+                let Owner { id: node, generation } = current.owner;
+                let (lower, exact) = (current.lower, current.exact);
+                return Ok(Some(Row { tid: tid.unmarked(), node, generation, lower, exact }));
             }
             if current.next == NONE {
                 self.current = None;
@@ -202,14 +211,17 @@ impl Scan {
     }
 
     /// Takes the nearest node that may be returned now.
-    fn next_node(&mut self) -> Option<Current> {
+    fn next_node<S: PageStore>(&mut self, index: &Index<S>) -> Option<Current> {
         loop {
-            if self.found.peek()?.own > self.horizon {
+            if self.within == 0 {
                 return None;
             }
             let node = self.found.pop()?;
+            self.within -= usize::from(node.own <= self.horizon);
             let Bounds { lower, upper } = node.bounds;
-            if self.settings.resume == Resume::Strict && lower < self.last_lower {
+            // It came too late: for the order of bounds, or for that of values.
+            let late = lower < self.last_lower.max(self.exact_upper);
+            if self.settings.resume == Resume::Strict && late {
                 continue;
             }
             let apart_from_next = self.found.peek().map_or(self.ended, |n| upper < n.bounds.lower);
@@ -217,6 +229,9 @@ impl Scan {
                 || apart_from_next && self.last_upper < lower;
             self.last_lower = self.last_lower.max(lower);
             self.last_upper = self.last_upper.max(upper);
+            if exact {
+                self.exact_upper = self.exact_upper.max(upper);
+            }
             let first = node.first as usize;
             let rows = self.tids[first..first + usize::from(node.count)].to_vec();
             return Some(Current {
@@ -225,7 +240,7 @@ impl Scan {
                 exact,
                 rows,
                 next: node.link,
-                lists_left: u64::from(u32::MAX),
+                lists_left: u64::from(index.store.blocks()) * index.layout.slots as u64,
             });
         }
     }
@@ -238,8 +253,7 @@ impl Scan {
                 self.frontier.beam.start(id);
             }
         } else if !self.refill(index) {
-            self.ended = true;
-            self.horizon = f32::INFINITY;
+            self.end();
             return Ok(());
         }
         let Self { query, frontier, found, tids, .. } = self;
@@ -261,10 +275,22 @@ impl Scan {
             Ok(())
         })?;
         self.horizon = self.horizon.max(self.frontier.beam.bound());
+        self.within = self.found.iter().filter(|f| f.own <= self.horizon).count();
         if self.settings.resume == Resume::Off {
-            self.ended = true;
+            let mut nearest = std::mem::take(&mut self.found).into_vec();
+            nearest.sort_by(|a, b| a.own.total_cmp(&b.own));
+            nearest.truncate(self.settings.ef);
+            self.found = nearest.into();
+            self.end();
         }
         Ok(())
+    }
+
+    /// All that was found may be returned: nothing more will be.
+    fn end(&mut self) {
+        self.ended = true;
+        self.horizon = f32::INFINITY;
+        self.within = self.found.len();
     }
 
     /// Fills the beam with the nearest candidates that were left out; `false` if there are none or

@@ -29,9 +29,12 @@ pub struct Candidate {
     expanded: bool,
 }
 
-/// The nearest candidates in order of distance, at most `capacity`.
+/// The nearest candidates in order of distance, at most `capacity`; by columns, because most of
+/// the work is to look for an id.
 pub struct Beam {
-    items: Vec<Candidate>,
+    distances: Vec<f32>,
+    ids: Vec<NodeId>,
+    expanded: Vec<bool>,
     capacity: usize,
     /// All before this are expanded.
     cursor: usize,
@@ -40,26 +43,33 @@ pub struct Beam {
 impl Beam {
     /// An empty beam.
     pub fn new(capacity: usize) -> Self {
-        Self { items: Vec::with_capacity(capacity + 1), capacity, cursor: 0 }
+        Self {
+            distances: Vec::with_capacity(capacity + 1),
+            ids: Vec::with_capacity(capacity + 1),
+            expanded: Vec::with_capacity(capacity + 1),
+            capacity,
+            cursor: 0,
+        }
     }
 
     /// Empties the beam.
     pub fn clear(&mut self) {
-        self.items.clear();
+        self.distances.clear();
+        self.ids.clear();
+        self.expanded.clear();
         self.cursor = 0;
     }
 
     /// Adds a node to be expanded before all others.
     pub fn start(&mut self, id: NodeId) {
-        self.items.insert(0, Candidate { distance: f32::NEG_INFINITY, id, expanded: false });
-        self.cursor = 0;
+        self.place(Candidate { distance: f32::NEG_INFINITY, id, expanded: false });
     }
 
     /// The distance that a candidate must undercut to get in.
     #[inline]
     pub fn bound(&self) -> f32 {
-        match self.items.last() {
-            Some(last) if self.items.len() >= self.capacity => last.distance,
+        match self.distances.last() {
+            Some(&last) if self.distances.len() >= self.capacity => last,
             _ => f32::INFINITY,
         }
     }
@@ -68,26 +78,37 @@ impl Beam {
     #[inline]
     pub fn offer(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
         self.place(Candidate { distance, id, expanded: false });
-        (self.items.len() > self.capacity).then(|| self.items.pop()).flatten()
+        (self.ids.len() > self.capacity).then(|| self.take(self.ids.len() - 1))
     }
 
     /// As [`Self::offer`], for an estimate of a node that may stand in the beam already.
     #[inline]
     fn offer_estimate(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
-        let Some(at) = self.items.iter().position(|c| c.id == id) else {
+        let Some(at) = self.find(id) else {
             return self.offer(distance, id);
         };
-        let waiting = self.items[at];
-        if !waiting.expanded && waiting.distance > f32::NEG_INFINITY {
-            self.items.remove(at);
+        if !self.expanded[at] && self.distances[at] > f32::NEG_INFINITY {
+            let waiting = self.take(at);
             self.place(Candidate { distance: (waiting.distance + distance) / 2.0, ..waiting });
         }
         None
     }
 
+    #[inline]
+    fn find(&self, id: NodeId) -> Option<usize> {
+        // Whole chunks at a time, which the compiler turns into vector comparisons.
+        const CHUNK: usize = 32;
+        let holds = |chunk: &[NodeId]| chunk.iter().fold(false, |found, &c| found | (c == id));
+        let chunk = self.ids.chunks(CHUNK).position(holds)?;
+        let first = chunk * CHUNK;
+        Some(first + self.ids[first..].iter().position(|&c| c == id)?)
+    }
+
     fn place(&mut self, candidate: Candidate) {
-        let at = self.items.partition_point(|c| c.distance < candidate.distance);
-        self.items.insert(at, candidate);
+        let at = self.distances.partition_point(|&d| d < candidate.distance);
+        self.distances.insert(at, candidate.distance);
+        self.ids.insert(at, candidate.id);
+        self.expanded.insert(at, candidate.expanded);
         if !candidate.expanded {
             self.cursor = self.cursor.min(at);
         } else if at < self.cursor {
@@ -95,37 +116,48 @@ impl Beam {
         }
     }
 
-    /// The nearest unexpanded candidate, marked as expanded.
-    pub fn next(&mut self) -> Option<NodeId> {
-        let skipped = self.items[self.cursor..].iter().position(|c| !c.expanded)?;
-        self.cursor += skipped;
-        let candidate = &mut self.items[self.cursor];
-        candidate.expanded = true;
-        self.cursor += 1;
-        Some(candidate.id)
+    fn take(&mut self, at: usize) -> Candidate {
+        if at < self.cursor {
+            self.cursor -= 1;
+        }
+        Candidate {
+            distance: self.distances.remove(at),
+            id: self.ids.remove(at),
+            expanded: self.expanded.remove(at),
+        }
     }
 
-    /// All candidates, nearest first.
-    pub fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.items.iter()
+    fn next_waiting(&self) -> Option<usize> {
+        Some(self.cursor + self.expanded[self.cursor..].iter().position(|&e| !e)?)
+    }
+
+    /// The nearest unexpanded candidate, marked as expanded.
+    pub fn next(&mut self) -> Option<NodeId> {
+        let at = self.next_waiting()?;
+        self.expanded[at] = true;
+        self.cursor = at + 1;
+        Some(self.ids[at])
+    }
+
+    /// Ids of all candidates, nearest first.
+    pub fn ids(&self) -> &[NodeId] {
+        &self.ids
     }
 
     /// Removes the candidate that [`Self::next`] gave last.
-    fn remove(&mut self) {
-        self.items.remove(self.cursor - 1);
-        self.cursor -= 1;
+    fn remove(&mut self) -> Candidate {
+        self.take(self.cursor - 1)
     }
 
     /// Moves the candidate that [`Self::next`] gave last to its exact distance.
     fn settle(&mut self, distance: f32) {
-        let candidate = self.items.remove(self.cursor - 1);
-        self.cursor -= 1;
+        let candidate = self.remove();
         self.place(Candidate { distance, ..candidate });
     }
 
     /// The nearest unexpanded candidate.
     fn peek(&self) -> Option<NodeId> {
-        self.items[self.cursor..].iter().find(|c| !c.expanded).map(|c| c.id)
+        self.next_waiting().map(|at| self.ids[at])
     }
 }
 
@@ -232,6 +264,8 @@ impl Frontier {
 
     #[inline]
     fn offer(&mut self, distance: f32, id: NodeId) {
+        // What overflows is far, but no less a candidate.
+        let distance = distance.min(f32::MAX);
         let outside = match distance < self.beam.bound() {
             true => self.beam.offer_estimate(distance, id).filter(|c| !c.expanded),
             false => Some(Candidate { distance, id, expanded: false }),
@@ -256,8 +290,8 @@ pub fn expand<S: PageStore>(
 ) -> Result<()> {
     let coded = index.layout.code_dims > 0;
     if !coded {
-        frontier.beam.items.iter().for_each(|c| {
-            frontier.visited.insert(c.id);
+        frontier.beam.ids().iter().for_each(|&id| {
+            frontier.visited.insert(id);
         });
     }
     while let Some(id) = frontier.beam.next() {
@@ -275,14 +309,14 @@ pub fn expand<S: PageStore>(
         }
         // A dead node steers, but takes no place from those that are alive.
         match frontier.visit.header.kind == SlotKind::Dead as u8 {
-            true => frontier.beam.remove(),
+            true => drop(frontier.beam.remove()),
             false => frontier.beam.settle(frontier.visit.own),
         }
         found(&frontier.visit)?;
         for lane in 0..frontier.visit.neighbours.len() {
             let neighbour = frontier.visit.neighbours[lane];
             let distance = if coded {
-                let estimate = frontier.visit.estimates[lane];
+                let estimate = frontier.visit.estimates[lane].min(f32::MAX);
                 if estimate < frontier.beam.bound() && frontier.visited.contains(neighbour) {
                     continue;
                 }

@@ -169,7 +169,15 @@ impl Stored {
             Metric::L1 => differences.map(f64::abs).sum::<f64>(),
             _ => differences.map(|d| d * d).sum::<f64>().sqrt(),
         };
-        let err = (lost * (1.0 + 1e-6)) as f32 + rotated.slack;
+        // Coordinates are scaled again wherever they are read, with or without rounding.
+        let sizes = decoded.iter().map(|&v| f64::from(v));
+        let size = match (layout.params.storage, layout.params.metric) {
+            (Storage::Float32, _) => 0.0,
+            (_, Metric::L1) => sizes.map(f64::abs).sum::<f64>(),
+            _ => sizes.map(|v| v * v).sum::<f64>().sqrt(),
+        };
+        let lost = lost * (1.0 + 1e-6) + 2.0 * f64::from(UNIT) * size;
+        let err = lost as f32 * (1.0 + 2.0 * UNIT) + rotated.slack;
         Self { bytes, scale, err: if err.is_finite() { err } else { f32::INFINITY } }
     }
 }

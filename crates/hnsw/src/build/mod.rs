@@ -318,7 +318,8 @@ impl<A: Arena> Builder<A> {
     #[inline]
     fn work_distance(&self, a: &[u8], b: &[u8]) -> f32 {
         if self.layout.params.metric == Metric::L1 {
-            return (self.kernels.l1)(bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+            let d = (self.kernels.l1)(bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+            return d.min(f32::MAX);
         }
         let (a, m) = a.split_at(self.layout.padded);
         let (b, n) = b.split_at(self.layout.padded);
@@ -327,9 +328,11 @@ impl<A: Arena> Builder<A> {
         let product = m.scale * n.scale * dot as f32;
         let d = match self.layout.params.metric {
             Metric::InnerProduct => -product,
-            _ => (m.square + n.square - 2.0 * product).max(0.0),
+            _ => m.square + n.square - 2.0 * product,
         };
-        if d.is_nan() { f32::INFINITY } else { d }
+        // What overflows is far, but no less a neighbour.
+        let d = d.min(f32::MAX);
+        if self.layout.params.metric == Metric::InnerProduct { d } else { d.max(0.0) }
     }
 
     /// Whether two nodes are to be one: all that will be stored of them is equal.
