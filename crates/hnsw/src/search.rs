@@ -132,7 +132,7 @@ impl Beam {
     }
 
     /// The nearest unexpanded candidate, marked as expanded.
-    pub fn next(&mut self) -> Option<NodeId> {
+    pub fn pop(&mut self) -> Option<NodeId> {
         let at = self.next_waiting()?;
         self.expanded[at] = true;
         self.cursor = at + 1;
@@ -144,12 +144,12 @@ impl Beam {
         &self.ids
     }
 
-    /// Removes the candidate that [`Self::next`] gave last.
+    /// Removes the candidate that [`Self::pop`] gave last.
     fn remove(&mut self) -> Candidate {
         self.take(self.cursor - 1)
     }
 
-    /// Moves the candidate that [`Self::next`] gave last to its exact distance.
+    /// Moves the candidate that [`Self::pop`] gave last to its exact distance.
     fn settle(&mut self, distance: f32) {
         let candidate = self.remove();
         self.place(Candidate { distance, ..candidate });
@@ -294,7 +294,7 @@ pub fn expand<S: PageStore>(
             frontier.visited.insert(id);
         });
     }
-    while let Some(id) = frontier.beam.next() {
+    while let Some(id) = frontier.beam.pop() {
         index.store.check_interrupts();
         let new = frontier.visited.insert(id);
         if coded && !new {

@@ -10,6 +10,8 @@ use crate::search::{Beam, Visited};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const LOCK: u32 = 1 << 31;
+/// Candidates for a list, in beams: the search scores many more than its beam holds.
+const CANDIDATES: usize = 2;
 
 /// Words of a list.
 pub fn stride(layout: &Layout) -> usize {
@@ -81,12 +83,14 @@ pub struct Scratch {
     beam: Beam,
     visited: Visited,
     ids: Vec<u32>,
+    /// All nodes that the search scored.
+    scored: Vec<(f32, u32)>,
 }
 
 impl Scratch {
     /// For searches with a beam of `ef`.
     pub fn new(ef: usize, lanes: usize) -> Self {
-        Self { beam: Beam::new(ef), visited: Visited::new(ef * lanes / 2), ids: Vec::new() }
+        Self { beam: Beam::new(ef), visited: Visited::new(ef * lanes / 2), ids: Vec::new(), scored: Vec::new() }
     }
 }
 
@@ -202,7 +206,7 @@ fn greedy<A: Arena>(
     }
 }
 
-/// Algorithm 2: the nearest nodes on a level, nearest first.
+/// Algorithm 2; returns the nearest of all nodes that it scored, nearest first.
 fn search<A: Arena>(
     b: &Builder<A>,
     node: u32,
@@ -210,17 +214,19 @@ fn search<A: Arena>(
     starts: &[(f32, u32)],
     scratch: &mut Scratch,
 ) -> Vec<(f32, u32)> {
-    let Scratch { beam, visited, ids } = scratch;
+    let Scratch { beam, visited, ids, scored } = scratch;
+    scored.clear();
     beam.clear();
     visited.clear();
     visited.insert(node);
     for &(distance, id) in starts {
         if visited.insert(id) {
             beam.offer(distance, id);
+            scored.push((distance, id));
         }
     }
     let own = b.work(node);
-    while let Some(next) = beam.next() {
+    while let Some(next) = beam.pop() {
         ids.clear();
         ids.extend(b.list(next, level).ids().filter(|&id| visited.insert(id)));
         for &id in ids.iter().take(4) {
@@ -231,12 +237,19 @@ fn search<A: Arena>(
                 distance::prefetch(b.work(ahead));
             }
             let d = b.work_distance(own, b.work(id));
+            scored.push((d, id));
             if d < beam.bound() {
                 beam.offer(d, id);
             }
         }
     }
-    beam.candidates().map(|c| (c.distance, c.id)).collect()
+    let count = CANDIDATES * b.ef_construction;
+    if count < scored.len() {
+        scored.select_nth_unstable_by(count, |a, b| a.0.total_cmp(&b.0));
+        scored.truncate(count);
+    }
+    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    std::mem::take(scored)
 }
 
 /// Adds `new` to the list of `node`, in place of another if the list is full.
