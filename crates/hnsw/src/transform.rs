@@ -149,7 +149,8 @@ impl Stored {
                 1.0
             }
             Storage::Float16 => {
-                let scale = if max > 0.0 && max.is_finite() { max } else { 1.0 };
+                let usable = max.is_finite() && (1.0 / max).is_finite();
+                let scale = if usable { max } else { 1.0 };
                 // Written through a vector: `bytes` promises no alignment.
                 let mut half = vec![0u16; y.len()];
                 (kernels.encode_f16)(y, 1.0 / scale, &mut half);
