@@ -39,6 +39,7 @@ fn describe() -> IndexAmRoutine {
         amvacuumcleanup: Some(vacuum::amvacuumcleanup),
         amcostestimate: Some(cost::amcostestimate),
         amoptions: Some(options::amoptions),
+        amproperty: Some(validate::amproperty),
         amvalidate: Some(validate::amvalidate),
         ambeginscan: Some(scan::ambeginscan),
         amrescan: Some(scan::amrescan),

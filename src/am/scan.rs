@@ -6,12 +6,12 @@
 use super::settings;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::memory::{self, Temporary};
-use crate::pg::relation::{Relation, pointer_to};
+use crate::pg::relation::{self, Relation, pointer_to};
 use crate::pg::store::PgStore;
 use crate::types::Vector;
-use hnsw::Index;
 use hnsw::query::Query;
-use hnsw::scan::Scan;
+use hnsw::scan::{Row, Scan};
+use hnsw::{Index, Tid};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexScanDesc, IndexScanDescData, ScanDirection, ScanKey};
 use std::ffi::c_int;
@@ -22,8 +22,13 @@ struct Started {
     /// Borrows `store`.
     index: Index<'static, PgStore>,
     _store: Box<PgStore>,
+    relation: Relation,
     /// The order does not matter, so that nothing has to be compared again.
     any_order: bool,
+    /// The row returned last.
+    last: Option<Row>,
+    /// Rows that turned out to be dead to everyone.
+    dead: Vec<Row>,
 }
 
 /// What hangs on a scan's descriptor; dropped with the memory context.
@@ -64,7 +69,7 @@ pub unsafe extern "C-unwind" fn amrescan(
     unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| {
             let scan = &mut *scan;
-            state(scan).started = None;
+            finish(scan);
             if !keys.is_null() && scan.numberOfKeys > 0 {
                 std::ptr::copy(keys, scan.keyData, key_count as usize);
             }
@@ -93,11 +98,11 @@ pub unsafe extern "C-unwind" fn amgettuple(
                 return false;
             };
             let row = started.scan.next(&mut started.index).or_raise(relation);
-            let exact = started.any_order || row.is_some_and(|row| row.exact);
+            started.last = row;
             let Some(row) = row else { return false };
             scan.xs_heaptid = pointer_to(row.tid);
             scan.xs_recheck = false;
-            scan.xs_recheckorderby = !exact;
+            scan.xs_recheckorderby = !(row.exact || started.any_order);
             *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
             *scan.xs_orderbynulls = false;
             true
@@ -107,7 +112,35 @@ pub unsafe extern "C-unwind" fn amgettuple(
 
 pub unsafe extern "C-unwind" fn amendscan(scan: IndexScanDesc) {
     // SAFETY: PostgreSQL passes a scan that ambeginscan made.
-    unsafe { pg_sys::panic::pgrx_extern_c_guard(|| state(&mut *scan).started = None) }
+    unsafe { pg_sys::panic::pgrx_extern_c_guard(|| finish(&mut *scan)) }
+}
+
+/// Ends what was started, if anything was.
+///
+/// # Safety
+/// `scan` was made by ambeginscan.
+unsafe fn finish(scan: &mut IndexScanDescData) {
+    // SAFETY: the caller's promise.
+    let Some(mut started) = unsafe { state(scan) }.started.take() else {
+        return;
+    };
+    if started.dead.is_empty() || !relation::accepts_writes() {
+        return;
+    }
+    // SAFETY: a scan that returned rows has an open table and a snapshot.
+    let table = unsafe { Relation::new(scan.heapRelation) };
+    let snapshot = scan.xs_snapshot;
+    started.dead.sort_unstable_by_key(|row| row.node);
+    for rows in started.dead.chunk_by(|a, b| a.node == b.node) {
+        let tids: Vec<Tid> = rows.iter().map(|row| row.tid).collect();
+        started
+            .index
+            .mark_dead(rows[0].node, rows[0].generation, &tids, |tid| {
+                // SAFETY: the snapshot is the scan's.
+                unsafe { table.is_dead_to_all(tid, snapshot) }
+            })
+            .or_raise(started.relation);
+    }
 }
 
 /// # Safety
@@ -178,6 +211,9 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
         scan,
         index,
         _store: store,
+        relation,
         any_order,
+        last: None,
+        dead: Vec::new(),
     }
 }

@@ -1,10 +1,11 @@
-//! Checks of an operator class: `amvalidate`.
+//! What can be asked of the access method: checks of operator classes, properties of indexes.
 
 use super::support;
 use crate::pg::catalog::{Class, Function, Operator};
 use crate::pg::error::inform;
 use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys::{self, Oid};
+use pgrx::pg_sys::{self, IndexAMProperty, Oid};
+use std::ffi::{c_char, c_int};
 
 /// The strategy number of the operator that orders rows.
 const ORDER: i16 = 1;
@@ -29,6 +30,25 @@ pub unsafe extern "C-unwind" fn amvalidate(class: Oid) -> bool {
             problems.is_empty()
         })
     }
+}
+
+pub unsafe extern "C-unwind" fn amproperty(
+    _index: Oid,
+    column: c_int,
+    property: IndexAMProperty::Type,
+    _name: *const c_char,
+    result: *mut bool,
+    is_null: *mut bool,
+) -> bool {
+    if column == 0 || property != IndexAMProperty::AMPROP_DISTANCE_ORDERABLE {
+        return false;
+    }
+    // SAFETY: PostgreSQL passes places for the results.
+    unsafe {
+        *result = true;
+        *is_null = false;
+    }
+    true
 }
 
 fn problems(class: &Class) -> Vec<String> {

@@ -40,6 +40,32 @@ impl Temporary {
     }
 }
 
+/// A memory context that lives longer than the current one.
+#[derive(Clone, Copy)]
+pub struct Context(MemoryContext);
+
+impl Context {
+    /// The current context.
+    pub fn current() -> Self {
+        // SAFETY: there always is one.
+        Self(unsafe { pg_sys::CurrentMemoryContext })
+    }
+
+    /// Calls `f` with this as the current context.
+    ///
+    /// # Safety
+    /// The context still exists.
+    pub unsafe fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: the caller's promise. After an error PostgreSQL sets the current context itself.
+        unsafe {
+            let old = pg_sys::MemoryContextSwitchTo(self.0);
+            let result = f();
+            pg_sys::MemoryContextSwitchTo(old);
+            result
+        }
+    }
+}
+
 /// A zeroed node or struct in the current memory context.
 pub fn new_zeroed<T>() -> *mut T {
     // SAFETY: allocation either succeeds or raises an error.

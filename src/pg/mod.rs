@@ -6,6 +6,7 @@
 //! | [`buffer`] | pages in shared buffers: pinning, locking, the header of a page |
 //! | [`catalog`] | operator families as the catalogues describe them |
 //! | [`error`] | errors of an index as PostgreSQL reports them |
+//! | [`fetch`] | rows of the table behind an index |
 //! | [`ffi`] | functions that the bindings lack, or guard without need |
 //! | [`interrupts`] | cancellation |
 //! | [`memory`] | memory contexts |
@@ -24,6 +25,7 @@ pub mod arena;
 pub mod buffer;
 pub mod catalog;
 pub mod error;
+pub mod fetch;
 mod ffi;
 pub mod interrupts;
 pub mod memory;

@@ -224,6 +224,20 @@ impl Relation {
         }
     }
 
+    /// Whether no version of a table's row is visible to any transaction.
+    ///
+    /// # Safety
+    /// `snapshot` is valid.
+    pub unsafe fn is_dead_to_all(self, tid: Tid, snapshot: pg_sys::Snapshot) -> bool {
+        let mut pointer = pointer_to(tid);
+        let mut dead = false;
+        // SAFETY: the relation is an open table; the pointers are to locals.
+        let visible = unsafe {
+            pg_sys::table_index_fetch_tuple_check(self.0, &mut pointer, snapshot, &mut dead)
+        };
+        dead && !visible
+    }
+
     /// Calls `row` for each row of a table that an index over it is to have, with the value of the
     /// first column; returns how many rows the table has.
     ///
@@ -265,6 +279,12 @@ impl Relation {
             )
         }
     }
+}
+
+/// Whether this server writes WAL: a standby does not.
+pub fn accepts_writes() -> bool {
+    // SAFETY: reads the state of the server.
+    unsafe { !pg_sys::RecoveryInProgress() }
 }
 
 /// A row's address from PostgreSQL's.

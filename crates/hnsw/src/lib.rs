@@ -19,6 +19,7 @@
 //! | [`alloc`] | slots: finding, filling, freeing |
 //! | [`tids`] | heap TIDs of nodes that stand for many rows |
 //! | [`build`] | building a graph in memory and writing its pages |
+//! | [`kill`] | marking rows that a scan found dead |
 //! | [`vacuum`] | removing rows, repairing lists, freeing slots |
 //! | [`check`] | structural invariants |
 
@@ -29,6 +30,7 @@ pub mod code;
 mod error;
 pub mod index;
 pub mod insert;
+pub mod kill;
 pub mod layout;
 pub mod memory;
 pub mod page;
