@@ -1,11 +1,17 @@
 //! Index scans: rows in order of distance from the query.
 //!
-//! A scan keeps nothing of PostgreSQL between calls but the open index: no pin, no lock. Its memory
-//! belongs to the context that the scan was begun in, and is freed with it if the scan is aborted.
+//! Where the index keeps vectors with less precision than the table, it knows bounds of distances
+//! only. Rows whose bounds overlap wait in a queue at their true distance, read from the table,
+//! until no row to come can be nearer. (The executor can do that itself, from lower
+//! bounds, but the rows that it puts back in order lose their `ctid`, which `FOR UPDATE` needs.)
+//!
+//! A scan holds no pin and no lock between calls. Its memory belongs to the context that the scan
+//! was begun in, and is freed with it if the scan is aborted.
 
 use super::settings;
 use crate::pg::error::{OrRaise, raise};
-use crate::pg::memory::{self, Temporary};
+use crate::pg::fetch::{Found, RowReader};
+use crate::pg::memory::{self, Context, Temporary};
 use crate::pg::relation::{self, Relation, pointer_to};
 use crate::pg::store::PgStore;
 use crate::types::Vector;
@@ -14,6 +20,8 @@ use hnsw::scan::{Row, Scan};
 use hnsw::{Index, Tid};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexScanDesc, IndexScanDescData, ScanDirection, ScanKey};
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use std::ffi::c_int;
 
 /// A scan that has started. Fields are dropped in this order.
@@ -23,18 +31,54 @@ struct Started {
     index: Index<'static, PgStore>,
     _store: Box<PgStore>,
     relation: Relation,
-    /// The order does not matter, so that nothing has to be compared again.
+    /// The order does not matter.
     any_order: bool,
+    /// Rows that wait for their turn.
+    queue: BinaryHeap<Waiting>,
+    /// No row to come is nearer than this.
+    reached: f64,
+    ended: bool,
     /// The row returned last.
     last: Option<Row>,
     /// Rows that turned out to be dead to everyone.
     dead: Vec<Row>,
 }
 
+/// A row at its true distance; the nearest is the greatest, for a heap.
+struct Waiting {
+    distance: f64,
+    row: Row,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other
+            .distance
+            .total_cmp(&self.distance)
+            .then(other.row.tid.cmp(&self.row.tid))
+    }
+}
+
 /// What hangs on a scan's descriptor; dropped with the memory context.
-#[derive(Default)]
 struct State {
+    context: Context,
     started: Option<Started>,
+    /// Made when the first row is read from the table.
+    reader: Option<RowReader>,
 }
 
 pub unsafe extern "C-unwind" fn ambeginscan(
@@ -52,7 +96,13 @@ pub unsafe extern "C-unwind" fn ambeginscan(
                 (*scan).xs_orderbyvals = pg_sys::palloc0(size_of::<Datum>() * count).cast();
                 (*scan).xs_orderbynulls = pg_sys::palloc0(count).cast();
             }
-            (*scan).opaque = memory::drop_with_context(State::default()).cast();
+            let context = Context::current();
+            let state = State {
+                context,
+                started: None,
+                reader: None,
+            };
+            (*scan).opaque = memory::drop_with_context(state).cast();
             scan
         })
     }
@@ -90,19 +140,23 @@ pub unsafe extern "C-unwind" fn amgettuple(
             debug_assert_eq!(direction, ScanDirection::ForwardScanDirection);
             let scan = &mut *scan;
             let relation = Relation::new(scan.indexRelation);
-            if state(scan).started.is_none() {
-                let started = start(scan, relation);
-                state(scan).started = Some(started);
+            let state = state(scan);
+            if state.started.is_none() {
+                state.started = Some(start(scan, relation));
             }
-            let Some(started) = &mut state(scan).started else {
+            let Some(started) = &mut state.started else {
                 return false;
             };
-            let row = started.scan.next(&mut started.index).or_raise(relation);
-            started.last = row;
-            let Some(row) = row else { return false };
+            if scan.kill_prior_tuple {
+                started.dead.extend(started.last.take());
+            }
+            started.last = next(scan, started, state.context, &mut state.reader);
+            let Some(row) = started.last else {
+                return false;
+            };
             scan.xs_heaptid = pointer_to(row.tid);
             scan.xs_recheck = false;
-            scan.xs_recheckorderby = !(row.exact || started.any_order);
+            scan.xs_recheckorderby = false;
             *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
             *scan.xs_orderbynulls = false;
             true
@@ -110,9 +164,85 @@ pub unsafe extern "C-unwind" fn amgettuple(
     }
 }
 
+/// The next row, nearest first.
+///
+/// # Safety
+/// As for [`amgettuple`]; `context` is the scan's.
+unsafe fn next(
+    scan: &mut IndexScanDescData,
+    started: &mut Started,
+    context: Context,
+    reader: &mut Option<RowReader>,
+) -> Option<Row> {
+    loop {
+        let turn = |w: &Waiting| started.ended || w.distance <= started.reached;
+        if started.queue.peek().is_some_and(turn) {
+            return started.queue.pop().map(|w| w.row);
+        }
+        if started.ended {
+            return None;
+        }
+        let Some(row) = started
+            .scan
+            .next(&mut started.index)
+            .or_raise(started.relation)
+        else {
+            started.ended = true;
+            continue;
+        };
+        started.reached = row.lower;
+        let certain = row.exact || started.any_order;
+        if certain && started.queue.is_empty() {
+            return Some(row);
+        }
+        let mut distance = row.lower;
+        if !certain {
+            // SAFETY: the scan's table and index are open until amendscan, its snapshot and key
+            // are valid now.
+            let found = unsafe {
+                let table = Relation::new(scan.heapRelation);
+                let index = started.relation;
+                let new = || context.run(|| RowReader::new(table, index));
+                reader.get_or_insert_with(new).distance(
+                    row.tid,
+                    scan.xs_snapshot,
+                    &mut *scan.orderByData,
+                )
+            };
+            match found {
+                Found::At(exact) => distance = exact,
+                Found::Invisible => continue,
+                Found::Dead => {
+                    started.dead.push(row);
+                    continue;
+                }
+            }
+        }
+        // Not a number comes last, as PostgreSQL has it.
+        let distance = if distance.is_nan() {
+            f64::NAN
+        } else {
+            distance
+        };
+        let row = Row {
+            lower: distance,
+            ..row
+        };
+        started.queue.push(Waiting { distance, row });
+    }
+}
+
 pub unsafe extern "C-unwind" fn amendscan(scan: IndexScanDesc) {
     // SAFETY: PostgreSQL passes a scan that ambeginscan made.
-    unsafe { pg_sys::panic::pgrx_extern_c_guard(|| finish(&mut *scan)) }
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| {
+            let scan = &mut *scan;
+            finish(scan);
+            if let Some(reader) = state(scan).reader.take() {
+                reader.end();
+            }
+        })
+    }
 }
 
 /// Ends what was started, if anything was.
@@ -213,6 +343,9 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
         _store: store,
         relation,
         any_order,
+        queue: BinaryHeap::new(),
+        reached: f64::NEG_INFINITY,
+        ended: false,
         last: None,
         dead: Vec::new(),
     }

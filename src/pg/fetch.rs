@@ -48,7 +48,12 @@ impl RowReader {
                 }
                 column => Value::Column(column.into()),
             };
-            Self { fetch, slot, value, temporary: Temporary::new() }
+            Self {
+                fetch,
+                slot,
+                value,
+                temporary: Temporary::new(),
+            }
         }
     }
 
