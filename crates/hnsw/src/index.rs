@@ -5,7 +5,7 @@ use crate::page::{
     Body, CENTRE_COORDS, HEADER_SIZE, Meta, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
 };
 use crate::query::Query;
-use crate::record::{NodeId, Record, RecordHeader, Tid};
+use crate::record::{NONE, NodeId, Record, RecordHeader, Tid};
 use crate::store::PageStore;
 use crate::transform::{Stored, Transform};
 use crate::{Error, Params, Result};
@@ -120,6 +120,15 @@ impl<'s, S: PageStore> Index<'s, S> {
     pub(crate) fn refresh(&mut self) -> Result<()> {
         self.meta = self.store.read(Meta::BLOCK, Meta::read)??;
         Ok(())
+    }
+
+    /// The record of the entry point on level 0, from where anchors lead to every node.
+    pub(crate) fn root(&self) -> Result<NodeId> {
+        match (self.meta.entry, self.meta.entry_level) {
+            (NONE, _) => Ok(NONE),
+            (entry, 0) => Ok(entry),
+            (entry, _) => self.with_record(entry, |record| record.header().hint),
+        }
     }
 
     /// Changes the metapage; `f` says whether there is something to change.
@@ -303,7 +312,7 @@ pub fn empty_meta(layout: &Layout, seed: u64) -> Meta {
         record_size: layout.record_size as u16,
         slots: layout.slots as u16,
         centred: 0,
-        entry: crate::record::NONE,
+        entry: NONE,
         entry_level: 0,
     }
 }

@@ -20,10 +20,13 @@ use crate::record::{MAX_LEVEL, NONE, NodeId, RecordHeader, RecordMut, SlotKind, 
 use crate::search::{self, Frontier};
 use crate::store::PageStore;
 use crate::transform::{self, Stored};
-use crate::{Metric, Result, tids};
+use crate::{Error, Metric, Result, tids};
 
 /// Nodes of one level that the search on the next level down starts from.
 const NEXT_ENTRIES: usize = 4;
+
+/// How often an insert starts anew because a vacuum took away what it had found.
+const MAX_TRIES: usize = 100;
 
 /// A node that a new one may link to.
 struct Neighbour {
@@ -63,7 +66,7 @@ impl<S: PageStore> Index<'_, S> {
             tid,
         };
         let query = Query::new(self, x);
-        loop {
+        for _ in 0..MAX_TRIES {
             self.refresh()?;
             let meta = *self.meta();
             let done = match meta.entry {
@@ -77,6 +80,8 @@ impl<S: PageStore> Index<'_, S> {
                 return Ok(());
             }
         }
+        let block = self.layout.locate(self.meta().entry).0;
+        Err(Error::corrupted(block, "entry point leads to no node"))
     }
 
     /// A node that has no live node to link to becomes the entry point, in place of `old`: it is the
@@ -133,6 +138,7 @@ impl<S: PageStore> Index<'_, S> {
             self.link_back(node, query, ids[lc], lc as u8, list)?;
         }
         if level > top {
+            self.anchor_entry(node, ids[0])?;
             let entry = ids[usize::from(level)];
             self.update_meta(|meta| {
                 if u32::from(level) > meta.entry_level {
@@ -269,6 +275,19 @@ impl<S: PageStore> Index<'_, S> {
             anchored |= self.link(&target, &link, query)?;
             self.store.check_interrupts();
         }
+        Ok(())
+    }
+
+    /// The old entry point has no anchor of its own: the node that takes its place becomes it.
+    fn anchor_entry(&self, node: &NewNode, id: NodeId) -> Result<()> {
+        let entry = self.root()?;
+        let Some((_, y)) = self.load(entry, 0)? else { return Ok(()) };
+        let generation = self.with_record(id, |record| record.header().generation)?;
+        let target = LinkTarget { id, generation, level: 0, y: &node.y };
+        let distance = self.between(&node.y, &y);
+        let edge = self.edge(&node.y, &y);
+        let query = Query::from_rotated(self, y, 0.0, 0.0);
+        self.link(&target, &NewLink { id: entry, distance, edge, anchor: true }, &query)?;
         Ok(())
     }
 

@@ -103,6 +103,7 @@ pub struct Scan {
     /// How many of `found` are up to the horizon.
     within: usize,
     started: bool,
+    started_from_root: bool,
     ended: bool,
     /// Bounds of what was returned so far.
     last_lower: f64,
@@ -160,6 +161,7 @@ impl Scan {
             horizon: f32::NEG_INFINITY,
             within: 0,
             started: false,
+            started_from_root: false,
             ended: false,
             last_lower: f64::NEG_INFINITY,
             last_upper: f64::NEG_INFINITY,
@@ -252,7 +254,7 @@ impl Scan {
             for id in search::descend(index, &self.query, 0)? {
                 self.frontier.beam.start(id);
             }
-        } else if !self.refill(index) {
+        } else if !self.refill(index) && !self.start_from_root(index)? {
             self.end();
             return Ok(());
         }
@@ -291,6 +293,23 @@ impl Scan {
         self.ended = true;
         self.horizon = f32::INFINITY;
         self.within = self.found.len();
+    }
+
+    /// Once no candidates are left, makes one of the node from which anchors lead to all others;
+    /// `false` if that was searched from or the scan has done as much as it may.
+    fn start_from_root<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<bool> {
+        let enough = self.visits() >= self.settings.max_visits;
+        if self.started_from_root || enough || self.settings.resume == Resume::Off {
+            return Ok(false);
+        }
+        self.started_from_root = true;
+        index.refresh()?;
+        let root = index.root()?;
+        if root == NONE || self.frontier.visited.contains(root) {
+            return Ok(false);
+        }
+        self.frontier.beam.start(root);
+        Ok(true)
     }
 
     /// Fills the beam with the nearest candidates that were left out; `false` if there are none or

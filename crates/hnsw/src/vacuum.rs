@@ -3,8 +3,8 @@
 //! 1. *Remove*: over all pages, take out TIDs of dead rows. A node left with none is marked dead; it
 //!    steers searches on, but no insert links to it any more. Wait for inserts that may have seen it alive.
 //! 2. *Repair*: over all pages, replace lanes that lead to dead nodes. Candidates are the dead node's
-//!    own neighbours, ranked by their codes there; few pages are read per list. Nodes that a dead node
-//!    anchored get another anchor. An entry point that is dead is replaced first.
+//!    own neighbours, ranked by their codes there; few pages are read per list. Nodes that lost
+//!    their anchor get another ([`connect`]). An entry point that is dead is replaced first.
 //! 3. *Free* the dead nodes' slots and lists.
 //!
 //! A scan needs no interlock: an id it read earlier may lead to a free slot, which it skips, or to a
@@ -13,7 +13,6 @@
 
 use crate::alloc;
 use crate::index::{Index, Visit};
-use crate::insert::{LinkTarget, NewLink};
 use crate::layout::Layout;
 use crate::page::{Body, PageKind};
 use crate::prune;
@@ -24,6 +23,8 @@ use crate::store::PageStore;
 use crate::tids::{self, Owner};
 use crate::{Error, Result};
 use std::collections::{HashMap, HashSet};
+
+mod connect;
 
 /// What a vacuum did and found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,9 +83,7 @@ pub fn vacuum<S: PageStore>(
             index.store.check_interrupts();
             repair_page(index, block, ef, &survey.dead)?;
         }
-        for (&id, &level) in survey.dead.iter().filter(|d| *d.1 == 0) {
-            move_anchors(index, id, level, ef, &survey.dead)?;
-        }
+        connect::connect(index, ef)?;
         free_dead(index, &mut survey)?;
     }
     survey.stats.pages = index.store.blocks();
@@ -197,8 +196,12 @@ fn note_page(layout: &Layout, body: &Body, block: u32, survey: &mut Survey) -> R
                     survey.stats.rows += rows.len() as u64;
                 }
             }
-            SlotKind::Node | SlotKind::Dead if header.level > 0 => {
+            SlotKind::Node if header.level > 0 => {
                 survey.uppers.push((id, header.level, header.hint));
+            }
+            // A vacuum before this one did not come to free it.
+            SlotKind::Dead if header.level > 0 => {
+                survey.dead.insert(id, header.level);
             }
             SlotKind::Dead => {
                 survey.dead.insert(id, 0);
@@ -525,72 +528,12 @@ fn search_replacements<S: PageStore>(
     Ok(chosen.into_iter().filter_map(|i| found[i].take()).collect())
 }
 
-/// Gives every node that a dead one anchored another anchor.
-fn move_anchors<S: PageStore>(
-    index: &mut Index<S>,
-    id: NodeId,
-    level: u8,
-    ef: usize,
-    dead: &HashMap<NodeId, u8>,
-) -> Result<()> {
-    let orphans: Vec<NodeId> = index.with_record(id, |record| {
-        let lanes = record.neighbours().iter().enumerate();
-        lanes.filter(|&(lane, _)| record.is_anchor(lane)).map(|(_, &n)| n).collect()
-    })?;
-    for orphan in orphans.into_iter().filter(|n| !dead.contains_key(n)) {
-        index.store.check_interrupts();
-        anchor(index, orphan, level, ef)?;
-    }
-    Ok(())
-}
-
-/// Makes some neighbour of a node its anchor, or a node that a search finds.
-fn anchor<S: PageStore>(index: &mut Index<S>, id: NodeId, level: u8, ef: usize) -> Result<()> {
-    let Some((header, y)) = index.load(id, level)? else { return Ok(()) };
-    if header.kind != SlotKind::Node as u8 {
-        return Ok(());
-    }
-    let query = Query::from_rotated(index, y.clone(), header.norm, 0.0);
-    let mut near = Vec::new();
-    for neighbour in index.with_record(id, |r| r.neighbours().to_vec())? {
-        near.extend(load_replacement(index, neighbour, level, &y)?);
-    }
-    near.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-    if try_anchor(index, id, &y, &query, level, &near)? {
-        return Ok(());
-    }
-    let found = search_replacements(index, &query, id, level, ef)?;
-    try_anchor(index, id, &y, &query, level, &found)?;
-    Ok(())
-}
-
-fn try_anchor<S: PageStore>(
-    index: &Index<S>,
-    id: NodeId,
-    y: &[f32],
-    query: &Query,
-    level: u8,
-    near: &[Replacement],
-) -> Result<bool> {
-    for r in near {
-        let Some(generation) = index
-            .with_record(r.id, |rec| rec.is_node(level).then_some(rec.header().generation))?
-        else {
-            continue;
-        };
-        let target = LinkTarget { id: r.id, generation, level, y: &r.y };
-        let edge = index.edge(&r.y, y);
-        let link = NewLink { id, distance: r.distance, edge, anchor: true };
-        if index.link(&target, &link, query)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Pass 3: frees the slots of dead nodes and of their lists.
 fn free_dead<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
-    for &id in survey.dead.keys() {
+    // Highest levels first: an error on the way must not leave a record without the one below it.
+    let mut dead: Vec<(NodeId, u8)> = survey.dead.iter().map(|(&id, &level)| (id, level)).collect();
+    dead.sort_by_key(|&(id, level)| (std::cmp::Reverse(level), id));
+    for (id, _) in dead {
         index.store.check_interrupts();
         let header = index.with_record(id, |r| *r.header())?;
         let owner = Owner { id, generation: header.generation };

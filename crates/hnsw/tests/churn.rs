@@ -1,0 +1,327 @@
+//! Random sequences of inserts, deletes, vacuums and scans against a plain list of rows.
+
+mod common;
+
+use common::Rng;
+use common::*;
+use hnsw::memory::MemoryStore;
+use hnsw::scan::Resume;
+use hnsw::vacuum::vacuum;
+use hnsw::{Index, Metric, Params, Storage, Tid};
+use proptest::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// New vectors.
+    Insert(u8),
+    /// The vector of some row again, a few times.
+    Repeat(u16, u8),
+    /// Rows with numbers that give this remainder are deleted.
+    Delete(u8, u8),
+    DeleteAll,
+    Vacuum,
+    Search(u16),
+    /// Hints of free pages are lost, as in a crash.
+    Forget,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (1u8..40).prop_map(Op::Insert),
+        3 => (any::<u16>(), 1u8..30).prop_map(|(i, n)| Op::Repeat(i, n)),
+        3 => (2u8..5, 0u8..5).prop_map(|(by, rest)| Op::Delete(by, rest)),
+        1 => Just(Op::DeleteAll),
+        4 => Just(Op::Vacuum),
+        4 => any::<u16>().prop_map(Op::Search),
+        1 => Just(Op::Forget),
+    ]
+}
+
+struct Model<'s> {
+    index: Index<'s, MemoryStore>,
+    rng: Rng,
+    /// Rows in the table, and those deleted but not vacuumed yet.
+    live: Vec<(Tid, Vec<f32>)>,
+    dead: HashSet<Tid>,
+    next: usize,
+    vacuums: usize,
+}
+
+impl<'s> Model<'s> {
+    fn new(store: &'s MemoryStore) -> Self {
+        let index = open(store);
+        Self { index, rng: Rng::new(1), live: vec![], dead: HashSet::new(), next: 0, vacuums: 0 }
+    }
+
+    fn insert(&mut self, x: Vec<f32>) {
+        // Table rows get new places: their own TIDs are reused by PostgreSQL only after a vacuum.
+        let row = Tid { block: self.next as u32 / 7, offset: (self.next % 7 + 1) as u16 };
+        self.next += 1;
+        insert_row(&mut self.index, &x, row, &mut self.rng, 40).expect("insert");
+        self.live.push((row, x));
+    }
+
+    fn vector(&mut self) -> Vec<f32> {
+        let dims = self.index.layout().params.dims as usize;
+        let cluster = self.rng.below(3) as f32;
+        self.rng.normals(dims).iter().map(|v| v + 4.0 * cluster + 0.1).collect()
+    }
+
+    fn delete(&mut self, gone: impl Fn(usize) -> bool) {
+        let mut n = 0;
+        let dead = &mut self.dead;
+        self.live.retain(|(tid, _)| {
+            n += 1;
+            if gone(n) {
+                dead.insert(*tid);
+            }
+            !gone(n)
+        });
+    }
+
+    fn vacuum(&mut self) {
+        let dead = std::mem::take(&mut self.dead);
+        let stats = vacuum(&mut self.index, 40, |t| dead.contains(&t)).expect("vacuum");
+        self.vacuums += 1;
+        assert_eq!(stats.removed as usize, dead.len());
+        assert_eq!(stats.rows as usize, self.live.len());
+        let report = connected(&mut self.index);
+        let rows: HashSet<Tid> = report.rows.iter().copied().collect();
+        assert_eq!(report.rows.len(), rows.len(), "a row stands twice");
+        assert_eq!(rows, self.live.iter().map(|r| r.0).collect());
+        let nodes: HashSet<Vec<u32>> =
+            self.live.iter().map(|r| r.1.iter().map(|v| v.to_bits()).collect()).collect();
+        if self.index.layout().params.metric != Metric::InnerProduct {
+            assert_eq!(report.nodes, nodes.len(), "equal vectors share a node");
+        }
+    }
+
+    /// Every row is in a scan for its own vector, no row that was vacuumed away is.
+    fn search(&mut self, at: usize) {
+        if self.live.is_empty() {
+            return;
+        }
+        let (row, q) = self.live[at % self.live.len()].clone();
+        let found = rows(&mut self.index, &q, settings(200, Resume::Relaxed), usize::MAX);
+        assert!(found.iter().any(|r| r.tid == row), "row {row:?} is not found");
+        let known: HashSet<Tid> =
+            self.live.iter().map(|r| r.0).chain(self.dead.iter().copied()).collect();
+        assert!(found.iter().all(|r| known.contains(&r.tid)), "a removed row is returned");
+        assert!(found.len() >= self.live.len(), "{} of {}", found.len(), self.live.len());
+    }
+
+    fn run(&mut self, ops: &[Op]) {
+        for op in ops {
+            match *op {
+                Op::Insert(n) => (0..n).for_each(|_| {
+                    let x = self.vector();
+                    self.insert(x);
+                }),
+                Op::Repeat(at, n) if !self.live.is_empty() => {
+                    let x = self.live[usize::from(at) % self.live.len()].1.clone();
+                    (0..n).for_each(|_| self.insert(x.clone()));
+                }
+                Op::Repeat(..) => {}
+                Op::Delete(by, rest) => {
+                    self.delete(|n| n % usize::from(by) == usize::from(rest % by));
+                }
+                Op::DeleteAll => self.delete(|_| true),
+                Op::Vacuum => self.vacuum(),
+                Op::Search(at) => self.search(at.into()),
+                Op::Forget => {}
+            }
+        }
+        self.vacuum();
+        (0..self.live.len().min(20)).for_each(|at| self.search(at * 3));
+    }
+}
+
+fn interleave(params: Params, ops: &[Op]) {
+    let store = create(params);
+    let mut model = Model::new(&store);
+    for part in ops.chunk_by(|_, b| !matches!(b, Op::Forget)) {
+        store.forget_hints();
+        model.run(part);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn l2(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(6, 4, Metric::L2, Storage::Int8), &ops);
+    }
+
+    #[test]
+    fn cosine(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(40, 16, Metric::Cosine, Storage::Auto), &ops);
+    }
+
+    #[test]
+    fn inner_product(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(5, 4, Metric::InnerProduct, Storage::Float16), &ops);
+    }
+
+    #[test]
+    fn l1_with_few_lanes(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(4, 3, Metric::L1, Storage::Float32), &ops);
+    }
+
+    #[test]
+    fn split_records(ops in proptest::collection::vec(op(), 1..12)) {
+        interleave(params(2200, 4, Metric::L2, Storage::Float32), &ops);
+    }
+}
+
+/// Half of the rows go and others come, many times: slots are reused.
+#[test]
+fn pages_are_reused() {
+    for (dims, metric) in [(8, Metric::L2), (2200, Metric::L1)] {
+        let store = create(params(dims, 8, metric, Storage::Float32));
+        let mut model = Model::new(&store);
+        let n = if dims == 8 { 300 } else { 60 };
+        let mut after_first = 0;
+        for round in 0..8 {
+            for _ in model.live.len()..n {
+                let x = model.vector();
+                model.insert(x);
+            }
+            model.delete(|n| n % 2 == round % 2);
+            model.vacuum();
+            use hnsw::store::PageStore;
+            match round {
+                0 => after_first = store.blocks(),
+                // Upper levels vary in size.
+                _ => assert!(store.blocks() <= after_first + after_first / 6 + 4, "{round}"),
+            }
+        }
+    }
+}
+
+/// A part of the rows goes at random; the others are found as before.
+#[test]
+fn recall_after_vacuum() {
+    for metric in METRICS {
+        let data = clustered(2000, 16, 5);
+        let store = build(params(16, 12, metric, Storage::Auto), &data, 1);
+        let mut index = open(&store);
+        let gone = |t: Tid| t.block % 10 < 3;
+        let stats = vacuum(&mut index, 64, gone).expect("vacuum");
+        assert_eq!((stats.removed, stats.rows), (600, 1400));
+        connected(&mut index);
+        let mut left: HashMap<usize, Vec<f32>> = data.iter().cloned().enumerate().collect();
+        left.retain(|i, _| i % 10 >= 3);
+        let mut hits = 0;
+        for i in (3..2000).step_by(50) {
+            let q: Vec<f32> = data[i].iter().map(|v| v + 0.01).collect();
+            let mut values: Vec<f64> = left.values().map(|x| operator(metric, &q, x)).collect();
+            values.sort_by(f64::total_cmp);
+            let found = rows(&mut index, &q, settings(100, Resume::Off), 100);
+            assert!(found.iter().all(|r| !gone(r.tid)));
+            let mut found: Vec<f64> = found
+                .iter()
+                .map(|r| operator(metric, &q, &data[r.tid.block as usize]))
+                .collect();
+            found.sort_by(f64::total_cmp);
+            hits += found.iter().take(10).filter(|v| **v <= values[9]).count();
+        }
+        assert!(hits >= 392, "{metric:?}: {hits} of 400");
+    }
+}
+
+/// All rows are deleted, then others come, before and after a vacuum.
+#[test]
+fn all_rows_go() {
+    for metric in METRICS {
+        for storage in STORAGES {
+            let store = create(params(10, 6, metric, storage));
+            let mut model = Model::new(&store);
+            for _ in 0..3 {
+                for _ in 0..60 {
+                    let x = model.vector();
+                    model.insert(x);
+                }
+                model.delete(|_| true);
+                model.vacuum();
+                assert_eq!(model.index.meta().entry, hnsw::record::NONE);
+                let q = model.vector();
+                assert!(rows(&mut model.index, &q, settings(9, Resume::Strict), 9).is_empty());
+            }
+            for _ in 0..30 {
+                let x = model.vector();
+                model.insert(x);
+            }
+            model.vacuum();
+            model.search(0);
+        }
+    }
+}
+
+/// Many equal rows are one node with lists of TIDs; churn does not let the lists grow.
+#[test]
+fn equal_rows() {
+    use hnsw::store::PageStore;
+    for metric in METRICS {
+        let n = 20_000;
+        let x = vec![0.25f32; 12];
+        let params = params(12, 8, metric, Storage::Auto);
+        let store = build(params, &vec![x.clone(); n], 1);
+        let mut index = open(&store);
+        let q = vec![0.5f32; 12];
+        let report = connected(&mut index);
+        assert_eq!((report.nodes, report.rows.len()), (1, n), "{metric:?}");
+        assert_eq!(rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX).len(), n);
+        let pages = store.blocks();
+
+        // Half of them go and come again, several times.
+        let mut next = n;
+        let mut rng = Rng::new(1);
+        let mut live: HashSet<Tid> = (0..n).map(tid).collect();
+        for round in 0..3u32 {
+            let gone = |t: Tid| t.block % 2 == round % 2;
+            let stats = vacuum(&mut index, 40, gone).expect("vacuum");
+            live.retain(|&t| !gone(t));
+            assert_eq!(stats.rows as usize, live.len());
+            let reads = store.reads();
+            let missing = n - live.len();
+            for _ in 0..missing {
+                insert_row(&mut index, &x, tid(next), &mut rng, 40).expect("insert");
+                live.insert(tid(next));
+                next += 1;
+            }
+            // An insert does not walk the whole list.
+            assert!((store.reads() - reads) / (missing as u64) < 30, "{metric:?}");
+            let report = connected(&mut index);
+            assert_eq!((report.nodes, report.rows.len()), (1, n));
+            let found = rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX);
+            assert_eq!(found.iter().map(|r| r.tid).collect::<HashSet<_>>(), live);
+        }
+        assert!(store.blocks() <= pages + pages / 10 + 2, "{metric:?}: {} {pages}", store.blocks());
+        vacuum(&mut index, 40, |_| true).expect("vacuum");
+        let report = sound(&mut index);
+        assert_eq!((report.nodes, report.rows.len()), (0, 0));
+        assert!(report.free >= (pages as usize - 3) * index.layout().slots);
+    }
+}
+
+/// Few different vectors, each very often, from a build by several threads and by inserts.
+#[test]
+fn few_different_rows() {
+    for metric in METRICS {
+        let n = 3000;
+        let data: Vec<Vec<f32>> =
+            (0..n).map(|i| Rng::new(i % 20).normals(7)).collect();
+        let store = build(params(7, 5, metric, Storage::Auto), &data, 2);
+        let mut index = open(&store);
+        insert_rows(&mut index, &data, n as usize, 40);
+        let report = connected(&mut index);
+        assert_eq!(report.rows.len(), 2 * n as usize);
+        // Threads may race with the first of each.
+        assert!(report.nodes <= 40 || metric == Metric::InnerProduct, "{}", report.nodes);
+        let found = rows(&mut index, &data[0], settings(40, Resume::Relaxed), usize::MAX);
+        assert_eq!(found.len(), 2 * n as usize);
+        println!("NODES {metric:?} {}", report.nodes);
+    }
+}
