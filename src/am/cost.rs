@@ -10,7 +10,7 @@ use crate::pg::planner::{self, Costs};
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
 
 /// Candidates expanded for each place in the beam, in an index of e rows; more in larger ones.
-const VISITS_PER_PLACE: f64 = 1.0;
+const VISITS_PER_PLACE: f64 = 1.5;
 /// Growth of that for each e-fold of rows.
 const GROWTH: f64 = 0.03;
 /// Visits on each level above the lowest.

@@ -82,6 +82,7 @@ pub fn define() {
 }
 
 pub unsafe extern "C-unwind" fn amoptions(options: Datum, validate: bool) -> *mut pg_sys::bytea {
+    #![allow(clippy::needless_update, reason = "PostgreSQL 18 has one more field")]
     use pg_sys::relopt_type::{RELOPT_TYPE_ENUM, RELOPT_TYPE_INT};
     let element = |name: &'static std::ffi::CStr, kind, offset: usize| pg_sys::relopt_parse_elt {
         optname: name.as_ptr(),

@@ -23,13 +23,14 @@ use pgrx::pg_sys::{self, Datum, IndexScanDesc, IndexScanDescData, ScanDirection,
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::ffi::c_int;
+use std::rc::Rc;
 
 /// A scan that has started. Fields are dropped in this order.
 struct Started {
     scan: Scan,
     /// Borrows `store`.
     index: Index<'static, PgStore>,
-    _store: Box<PgStore>,
+    _store: Rc<PgStore>,
     relation: Relation,
     /// The order does not matter.
     any_order: bool,
@@ -305,9 +306,9 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
     if let Some(counters) = unsafe { scan.instrument.as_mut() } {
         counters.nsearches += 1;
     }
-    let store = Box::new(PgStore::new(relation));
+    let store = Rc::new(PgStore::new(relation));
     // SAFETY: the store stays where it is, and is dropped after the index that borrows it.
-    let borrowed: &'static PgStore = unsafe { &*(&raw const *store) };
+    let borrowed: &'static PgStore = unsafe { &*Rc::as_ptr(&store) };
     let index = Index::open(borrowed).or_raise(relation);
     // SAFETY: amrescan copied at least one key.
     let key = unsafe { &*scan.orderByData };
