@@ -13,6 +13,8 @@ use testdata::{Metric, Synth, Vectors};
 const DIM: usize = 48;
 const START_ROWS: usize = 3000;
 const DURATION: Duration = Duration::from_secs(6);
+/// Between two statements: deletes must not outrun the inserts until nothing is left.
+const REST: Duration = Duration::from_millis(10);
 const IDS_PER_CLIENT: usize = 100_000;
 const QUERIES: usize = 50;
 
@@ -56,6 +58,7 @@ impl Traffic {
     fn repeat(&self, mut client: Client, statement: &str) {
         while self.going() {
             client.batch_execute(statement).unwrap();
+            thread::sleep(REST);
         }
     }
 
@@ -75,8 +78,8 @@ impl Traffic {
 }
 
 const DELETE: &str = "DELETE FROM items WHERE id IN \
-                      (SELECT id FROM items TABLESAMPLE SYSTEM (2) LIMIT 20)";
-const UPDATE: &str = "UPDATE items SET v = v + v WHERE id IN \
+                      (SELECT id FROM items TABLESAMPLE SYSTEM (2) LIMIT 4)";
+const UPDATE: &str = "UPDATE items SET v = v + l2_normalize(v) WHERE id IN \
                       (SELECT id FROM items TABLESAMPLE SYSTEM (2) WHERE id % 2 = 0 LIMIT 5)";
 
 #[test]

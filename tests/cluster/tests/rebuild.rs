@@ -33,6 +33,7 @@ fn write(mut client: Client, synth: &Synth, number: usize, stop: &AtomicBool) {
                 .execute(&format!("DELETE FROM items WHERE id = {gone}"), &[])
                 .unwrap();
         }
+        thread::sleep(REST);
     }
 }
 
