@@ -104,8 +104,8 @@ fn allocate_apart<S: PageStore>(
     let l = &index.layout;
     while let Some(block) = index.store.free_page() {
         let generation = match block >= l.first_block() && block < index.store.blocks() {
-            true => claim(index, block)?,
-            false => None,
+            true if is_whole(index, block)? => claim(index, block)?,
+            _ => None,
         };
         index.store.set_free(block, false);
         let Some(generation) = generation else { continue };
@@ -154,6 +154,28 @@ fn allocate_apart<S: PageStore>(
 fn claimed_bytes(layout: &Layout) -> Vec<u8> {
     let nobody = crate::tids::Owner { id: NONE, generation: 0 };
     crate::tids::slot_bytes(layout, nobody, NONE, &[])
+}
+
+/// Whether all pages for a vector apart stand behind a record's page. Where extending the index
+/// failed midway some do not, and such a slot stays unused.
+fn is_whole<S: PageStore>(index: &Index<S>, block: u32) -> Result<bool> {
+    for part in 1..index.layout.unit_pages() {
+        if block + part >= index.store.blocks() {
+            return Ok(false);
+        }
+        let owner = index.store.read(block + part, |body| {
+            let vector = body.header().kind == PageKind::Vector as u16;
+            vector.then(|| vector_header(body).owner)
+        })?;
+        if owner != Some(block) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn vector_header(body: &Body) -> VectorHeader {
+    *bytemuck::from_bytes(&body.bytes()[HEADER_SIZE..][..size_of::<VectorHeader>()])
 }
 
 /// Takes a free slot whose vector stands apart, so that no other insert does; returns its
