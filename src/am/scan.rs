@@ -16,7 +16,7 @@ use crate::pg::relation::{self, Relation, pointer_to};
 use crate::pg::store::PgStore;
 use crate::types::Vector;
 use hnsw::query::Query;
-use hnsw::scan::{Row, Scan};
+use hnsw::scan::{Row, Scan, Step};
 use hnsw::{Index, Tid};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexScanDesc, IndexScanDescData, ScanDirection, ScanKey};
@@ -36,8 +36,10 @@ struct Started {
     any_order: bool,
     /// Rows that wait for their turn.
     queue: BinaryHeap<Waiting>,
-    /// No row to come is nearer than this.
+    /// No row to come in this batch is nearer than this.
     reached: f64,
+    /// Distance of the row returned last, as far as it is known.
+    passed: f64,
     ended: bool,
     /// The row returned last.
     last: Option<Row>,
@@ -178,22 +180,32 @@ unsafe fn next(
     loop {
         let turn = |w: &Waiting| started.ended || w.distance <= started.reached;
         if started.queue.peek().is_some_and(turn) {
-            return started.queue.pop().map(|w| w.row);
+            return started.queue.pop().map(|w| {
+                started.passed = w.distance;
+                w.row
+            });
         }
         if started.ended {
             return None;
         }
-        let Some(row) = started
+        let step = started
             .scan
-            .next(&mut started.index)
-            .or_raise(started.relation)
-        else {
-            started.ended = true;
-            continue;
+            .step(&mut started.index)
+            .or_raise(started.relation);
+        let row = match step {
+            Step::Row(row) => row,
+            // No row that waits has to wait longer: what a later search finds nearer comes too
+            // late.
+            Step::Batch | Step::End => {
+                started.reached = f64::INFINITY;
+                started.ended = step == Step::End;
+                continue;
+            }
         };
         started.reached = row.lower;
         let certain = row.exact || started.any_order;
         if certain && started.queue.is_empty() {
+            started.passed = started.passed.max(row.lower);
             return Some(row);
         }
         let mut distance = row.lower;
@@ -211,6 +223,8 @@ unsafe fn next(
                 )
             };
             match found {
+                // It turned up too late.
+                Found::At(exact) if exact < started.passed => continue,
                 Found::At(exact) => distance = exact,
                 Found::Invisible => continue,
                 Found::Dead => {
@@ -346,6 +360,7 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
         any_order,
         queue: BinaryHeap::new(),
         reached: f64::NEG_INFINITY,
+        passed: f64::NEG_INFINITY,
         ended: false,
         last: None,
         dead: Vec::new(),

@@ -6,9 +6,7 @@
 
 use crate::index::Index;
 use crate::layout::Layout;
-use crate::page::{
-    Body, HEADER_SIZE, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
-};
+use crate::page::{Body, HEADER_SIZE, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader};
 use crate::record::{NONE, NodeId, Record, RecordMut, SlotKind};
 use crate::store::PageStore;
 use crate::{Error, Result};
@@ -31,7 +29,11 @@ pub fn allocate_node<S: PageStore>(
     if l.vector_pages > 0 {
         return allocate_apart(index, bytes, apart);
     }
-    let last = index.store.blocks().checked_sub(1).filter(|&b| b >= l.first_block());
+    let last = index
+        .store
+        .blocks()
+        .checked_sub(1)
+        .filter(|&b| b >= l.first_block());
     for block in [index.store.target(), last].into_iter().flatten() {
         if let Some(found) = fill_slot(index, block, bytes)? {
             index.store.set_target(Some(block));
@@ -68,11 +70,17 @@ fn fill_slot<S: PageStore>(
 ) -> Result<Option<(NodeId, u32)>> {
     let l = &index.layout;
     // A look first: a page without a free slot needs no write.
-    if index.store.read(block, |body| free_slot(l, body, block))??.is_none() {
+    if index
+        .store
+        .read(block, |body| free_slot(l, body, block))??
+        .is_none()
+    {
         return Ok(None);
     }
     index.store.write(block, |body| {
-        let Some(slot) = free_slot(l, body, block)? else { return Ok(None) };
+        let Some(slot) = free_slot(l, body, block)? else {
+            return Ok(None);
+        };
         if body.is_new() {
             body.init(PageKind::Nodes);
         }
@@ -108,12 +116,21 @@ fn allocate_apart<S: PageStore>(
             _ => None,
         };
         index.store.set_free(block, false);
-        let Some(generation) = generation else { continue };
+        let Some(generation) = generation else {
+            continue;
+        };
         for (part, bytes) in (0..).zip(apart.chunks(VECTOR_BYTES)) {
             let at = block + 1 + part;
             index.store.write(at, |body| {
                 body.expect(PageKind::Vector, at)?;
-                write_vector(body, VectorHeader { owner: block, generation }, bytes);
+                write_vector(
+                    body,
+                    VectorHeader {
+                        owner: block,
+                        generation,
+                    },
+                    bytes,
+                );
                 Ok(())
             })?;
         }
@@ -130,17 +147,26 @@ fn allocate_apart<S: PageStore>(
     let mut parts = apart.chunks(VECTOR_BYTES);
     let mut first = None;
     let claimed = claimed_bytes(l);
-    index.store.extend(l.unit_pages(), |block, body| match first {
-        None => {
-            first = Some(block);
-            body.init(PageKind::Nodes);
-            body.bytes_mut()[l.record_range(0)].copy_from_slice(&claimed);
-        }
-        Some(owner) => {
-            let part = parts.next().unwrap_or_default();
-            init_vector(body, VectorHeader { owner, generation: 0 }, part);
-        }
-    })?;
+    index
+        .store
+        .extend(l.unit_pages(), |block, body| match first {
+            None => {
+                first = Some(block);
+                body.init(PageKind::Nodes);
+                body.bytes_mut()[l.record_range(0)].copy_from_slice(&claimed);
+            }
+            Some(owner) => {
+                let part = parts.next().unwrap_or_default();
+                init_vector(
+                    body,
+                    VectorHeader {
+                        owner,
+                        generation: 0,
+                    },
+                    part,
+                );
+            }
+        })?;
     let first = first.ok_or(Error::Full)?;
     index.store.write(first, |body| {
         RecordMut::new(l, body, first, 0)?.fill(bytes);
@@ -152,7 +178,10 @@ fn allocate_apart<S: PageStore>(
 /// A TID list without an owner: a slot that is taken but not filled yet. Vacuum frees it if that
 /// never happens.
 fn claimed_bytes(layout: &Layout) -> Vec<u8> {
-    let nobody = crate::tids::Owner { id: NONE, generation: 0 };
+    let nobody = crate::tids::Owner {
+        id: NONE,
+        generation: 0,
+    };
     crate::tids::slot_bytes(layout, nobody, NONE, &[])
 }
 

@@ -66,12 +66,16 @@ fn read_nodes<S: PageStore>(
             for slot in 0..l.slots {
                 let record = Record::new(l, body, block, slot)?;
                 let header = record.header();
-                let Some(id) = l.id(block, slot) else { continue };
+                let Some(id) = l.id(block, slot) else {
+                    continue;
+                };
                 match record.kind() {
                     SlotKind::Free => report.free += 1,
                     SlotKind::Tids => {
                         let list = tids::read_slot(l, body, block, slot)?;
-                        report.rows.extend(list.into_iter().flat_map(|(_, tids)| tids));
+                        report
+                            .rows
+                            .extend(list.into_iter().flat_map(|(_, tids)| tids));
                     }
                     kind => {
                         report.rows.extend(record.tids());
@@ -124,16 +128,22 @@ fn check_list<S: PageStore>(
             continue;
         }
         match nodes.get(&neighbour) {
-            None => problem(format!("lane {lane} leads to {neighbour}, which is no node")),
+            None => problem(format!(
+                "lane {lane} leads to {neighbour}, which is no node"
+            )),
             Some(n) if n.level != node.level => {
                 problem(format!("lane {lane} leads to another level"));
             }
             Some(_) => {
-                let Some((_, other)) = index.load(neighbour, node.level)? else { continue };
+                let Some((_, other)) = index.load(neighbour, node.level)? else {
+                    continue;
+                };
                 let expected = index.edge(&own, &other);
                 let found = index.with_record(id, |record| record.edge(lane))?;
                 if !same_code(&expected, &found, index.layout.params.metric) {
-                    problem(format!("code of lane {lane} does not follow from the vectors"));
+                    problem(format!(
+                        "code of lane {lane} does not follow from the vectors"
+                    ));
                 }
             }
         }
@@ -146,8 +156,16 @@ fn same_code(a: &crate::code::EdgeCode, b: &crate::code::EdgeCode, metric: Metri
     if metric == Metric::L1 {
         return true;
     }
-    let flipped: u32 = a.bits.iter().zip(&b.bits).map(|(x, y)| (x ^ y).count_ones()).sum();
-    let (x, y) = (distance::bf16_to_f32(a.f_rescale), distance::bf16_to_f32(b.f_rescale));
+    let flipped: u32 = a
+        .bits
+        .iter()
+        .zip(&b.bits)
+        .map(|(x, y)| (x ^ y).count_ones())
+        .sum();
+    let (x, y) = (
+        distance::bf16_to_f32(a.f_rescale),
+        distance::bf16_to_f32(b.f_rescale),
+    );
     let near = |x: f32, y: f32, by: f32| (x - y).abs() <= by * (1e-6 + x.abs().max(y.abs()));
     // A coordinate at zero may have either sign.
     flipped <= 2 && near(x, y, 0.02) && (flipped > 0 || near(a.f_add, b.f_add, 0.05))
@@ -165,28 +183,37 @@ fn check_links<S: PageStore>(
         let below = nodes.get(&node.link).filter(|n| n.level + 1 == node.level);
         let base = nodes.get(&node.base).filter(|n| n.level == 0);
         if below.is_none() || base.is_none() {
-            report.problems.push(format!("node {id}: record below is missing"));
+            report
+                .problems
+                .push(format!("node {id}: record below is missing"));
         }
         return Ok(());
     }
-    let owner = Owner { id, generation: node.generation };
+    let owner = Owner {
+        id,
+        generation: node.generation,
+    };
     let mut seen = HashSet::new();
     let mut next = node.link;
     let mut rows = Vec::new();
     while next != NONE {
         if !seen.insert(next) {
-            report.problems.push(format!("node {id}: list of rows is circular"));
+            report
+                .problems
+                .push(format!("node {id}: list of rows is circular"));
             break;
         }
         let before = rows.len();
         let after = tids::read(index, owner, next, &mut rows)?;
         if after == NONE && before == rows.len() {
             let (block, slot) = index.layout.locate(next);
-            let list = index
-                .store
-                .read(block, |body| tids::read_slot(&index.layout, body, block, slot))??;
+            let list = index.store.read(block, |body| {
+                tids::read_slot(&index.layout, body, block, slot)
+            })??;
             if !list.is_some_and(|(header, _)| tids::belongs(&header, owner)) {
-                report.problems.push(format!("node {id}: list of rows is not its own"));
+                report
+                    .problems
+                    .push(format!("node {id}: list of rows is not its own"));
             }
         }
         next = after;
@@ -205,7 +232,9 @@ fn check_entry<S: PageStore>(
         // A first insert that failed leaves a node that nothing leads to: it counts as unreachable.
         None if meta.entry == NONE => {}
         Some(node) if node.level == level => {}
-        _ => report.problems.push("entry point is no node of its level".into()),
+        _ => report
+            .problems
+            .push("entry point is no node of its level".into()),
     }
     Ok(())
 }
@@ -222,8 +251,11 @@ fn check_reach<S: PageStore>(
         Some(node) if node.level > 0 => node.base,
         _ => entry,
     };
-    let named: HashSet<NodeId> =
-        nodes.values().filter(|n| alive(n)).flat_map(|n| n.neighbours.iter().copied()).collect();
+    let named: HashSet<NodeId> = nodes
+        .values()
+        .filter(|n| alive(n))
+        .flat_map(|n| n.neighbours.iter().copied())
+        .collect();
     let mut reached = HashSet::from([start]);
     let mut queue = VecDeque::from([start]);
     while let Some(id) = queue.pop_front() {

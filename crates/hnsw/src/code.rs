@@ -39,7 +39,11 @@ pub struct EdgeCode {
 
 impl Default for EdgeCode {
     fn default() -> Self {
-        Self { f_add: 0.0, f_rescale: 0, bits: [0; MAX_CODE_BYTES] }
+        Self {
+            f_add: 0.0,
+            f_rescale: 0,
+            bits: [0; MAX_CODE_BYTES],
+        }
     }
 }
 

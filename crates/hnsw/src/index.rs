@@ -74,7 +74,13 @@ impl<'s, S: PageStore> Index<'s, S> {
             }
         }
         let transform = Transform::new(&layout, &meta, centre);
-        Ok(Self { store, layout, transform, kernels: distance::kernels(), meta })
+        Ok(Self {
+            store,
+            layout,
+            transform,
+            kernels: distance::kernels(),
+            meta,
+        })
     }
 
     /// The layout of the records.
@@ -108,7 +114,10 @@ impl<'s, S: PageStore> Index<'s, S> {
             })?;
         }
         self.store.write(Meta::BLOCK, |body| {
-            let meta = Meta { centred: 1, ..Meta::read(body)? };
+            let meta = Meta {
+                centred: 1,
+                ..Meta::read(body)?
+            };
             meta.write(body);
             Ok(())
         })?;
@@ -150,14 +159,22 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// Decodes a stored vector.
     pub(crate) fn decode(&self, bytes: &[u8], scale: f32) -> Vec<f32> {
         let mut y = vec![0.0; self.layout.padded];
-        crate::transform::decode(self.kernels, self.layout.params.storage, bytes, scale, &mut y);
+        crate::transform::decode(
+            self.kernels,
+            self.layout.params.storage,
+            bytes,
+            scale,
+            &mut y,
+        );
         y
     }
 
     /// Calls `f` with the record at `id`, under a shared lock of its page.
     pub(crate) fn with_record<R>(&self, id: NodeId, f: impl FnOnce(Record) -> R) -> Result<R> {
         let (block, slot) = self.layout.locate(id);
-        self.store.read(block, |body| Record::new(&self.layout, body, block, slot).map(f))?
+        self.store.read(block, |body| {
+            Record::new(&self.layout, body, block, slot).map(f)
+        })?
     }
 
     /// Visits the node `id`: its distance from the query and those of its neighbours, in one page
@@ -232,11 +249,17 @@ impl<'s, S: PageStore> Index<'s, S> {
         let apart = self.layout.vector_pages > 0;
         let found = self.with_record(id, |record| {
             record.is_node(level).then(|| {
-                let own = if apart { 0.0 } else { query.own(record.vector(), record.header().scale) };
+                let own = if apart {
+                    0.0
+                } else {
+                    query.own(record.vector(), record.header().scale)
+                };
                 (own, *record.header())
             })
         })?;
-        let Some((own, header)) = found else { return Ok(None) };
+        let Some((own, header)) = found else {
+            return Ok(None);
+        };
         if !apart {
             return Ok(Some(own));
         }
@@ -250,11 +273,17 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// Header and decoded vector of a node; `None` if `id` holds no node with a list on `level`.
     pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<(RecordHeader, Vec<f32>)>> {
         let found = self.with_record(id, |record| {
-            record.is_node(level).then(|| (*record.header(), record.vector().to_vec()))
+            record
+                .is_node(level)
+                .then(|| (*record.header(), record.vector().to_vec()))
         })?;
-        let Some((header, mut bytes)) = found else { return Ok(None) };
+        let Some((header, mut bytes)) = found else {
+            return Ok(None);
+        };
         if self.layout.vector_pages > 0
-            && !self.vector_parts(id, header.generation, |_, part| bytes.extend_from_slice(part))?
+            && !self.vector_parts(id, header.generation, |_, part| {
+                bytes.extend_from_slice(part)
+            })?
         {
             return Ok(None);
         }
@@ -270,7 +299,10 @@ impl<'s, S: PageStore> Index<'s, S> {
         mut f: impl FnMut(usize, &[u8]),
     ) -> Result<bool> {
         let l = &self.layout;
-        let owner = VectorHeader { owner: id, generation };
+        let owner = VectorHeader {
+            owner: id,
+            generation,
+        };
         let width = l.params.storage.width();
         for part in 0..l.vector_pages {
             let block = id + 1 + part as u32;

@@ -177,7 +177,10 @@ impl<S: PageStore> Index<'_, S> {
         })?;
         found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
         links.sort_by(|a: &(f32, NodeId), b| a.0.total_cmp(&b.0));
-        Ok((found, links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect()))
+        Ok((
+            found,
+            links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect(),
+        ))
     }
 
     /// Whether a node has the same vector as the new one, as far as an index can tell and as far
@@ -201,7 +204,10 @@ impl<S: PageStore> Index<'_, S> {
             self.between(&candidates[i].y, &candidates[j].y)
         });
         let mut candidates: Vec<Option<Neighbour>> = candidates.into_iter().map(Some).collect();
-        chosen.into_iter().filter_map(|i| candidates[i].take()).collect()
+        chosen
+            .into_iter()
+            .filter_map(|i| candidates[i].take())
+            .collect()
     }
 
     /// Graph distance of two stored vectors.
@@ -214,7 +220,13 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     pub(crate) fn edge(&self, from: &[f32], to: &[f32]) -> EdgeCode {
-        EdgeCode::new(self.kernels, self.layout.params.metric, from, to, self.layout.code_dims)
+        EdgeCode::new(
+            self.kernels,
+            self.layout.params.metric,
+            from,
+            to,
+            self.layout.code_dims,
+        )
     }
 
     /// Writes the node's records, one a level, lowest first; returns their ids.
@@ -271,7 +283,12 @@ impl<S: PageStore> Index<'_, S> {
                 level,
                 y: &neighbour.y,
             };
-            let link = NewLink { id, distance: neighbour.distance, edge, anchor: !anchored };
+            let link = NewLink {
+                id,
+                distance: neighbour.distance,
+                edge,
+                anchor: !anchored,
+            };
             anchored |= self.link(&target, &link, query)?;
             self.store.check_interrupts();
         }
@@ -281,13 +298,29 @@ impl<S: PageStore> Index<'_, S> {
     /// The old entry point has no anchor of its own: the node that takes its place becomes it.
     fn anchor_entry(&self, node: &NewNode, id: NodeId) -> Result<()> {
         let entry = self.root()?;
-        let Some((_, y)) = self.load(entry, 0)? else { return Ok(()) };
+        let Some((_, y)) = self.load(entry, 0)? else {
+            return Ok(());
+        };
         let generation = self.with_record(id, |record| record.header().generation)?;
-        let target = LinkTarget { id, generation, level: 0, y: &node.y };
+        let target = LinkTarget {
+            id,
+            generation,
+            level: 0,
+            y: &node.y,
+        };
         let distance = self.between(&node.y, &y);
         let edge = self.edge(&node.y, &y);
         let query = Query::from_rotated(self, y, 0.0, 0.0);
-        self.link(&target, &NewLink { id: entry, distance, edge, anchor: true }, &query)?;
+        self.link(
+            &target,
+            &NewLink {
+                id: entry,
+                distance,
+                edge,
+                anchor: true,
+            },
+            &query,
+        )?;
         Ok(())
     }
 
@@ -336,11 +369,7 @@ impl<S: PageStore> Index<'_, S> {
 
 impl<S: PageStore> Index<'_, S> {
     /// Distances of the neighbours of `target` from it and from `new`, by their vectors.
-    fn load_lanes(
-        &self,
-        target: &LinkTarget,
-        new: &[f32],
-    ) -> Result<Vec<(NodeId, LaneDistances)>> {
+    fn load_lanes(&self, target: &LinkTarget, new: &[f32]) -> Result<Vec<(NodeId, LaneDistances)>> {
         let ids = self.with_record(target.id, |record| record.neighbours().to_vec())?;
         if ids.len() < self.layout.lanes {
             return Ok(Vec::new());
@@ -391,7 +420,8 @@ fn lane_distances_coded<S: PageStore>(
     new.scan_codes(&view, &mut sums);
     new.estimate(&view, distance, &sums, &mut from_new);
     let both = from_own.into_iter().zip(from_new);
-    both.map(|(from_own, from_new)| LaneDistances { from_own, from_new }).collect()
+    both.map(|(from_own, from_new)| LaneDistances { from_own, from_new })
+        .collect()
 }
 
 /// Distances that were loaded before; a neighbour that came since counts as near, and so stays.
@@ -411,6 +441,9 @@ fn lane_distances_known(
 fn victim(record: &RecordMut, distances: &[LaneDistances], link: &NewLink) -> Option<usize> {
     let view = record.view();
     let anchored = |lane: usize| view.is_anchor(lane);
-    prune::victim(distances, link.distance, anchored)
-        .or_else(|| link.anchor.then(|| prune::farthest(distances, anchored)).flatten())
+    prune::victim(distances, link.distance, anchored).or_else(|| {
+        link.anchor
+            .then(|| prune::farthest(distances, anchored))
+            .flatten()
+    })
 }

@@ -157,7 +157,10 @@ impl Layout {
         if params.storage != Storage::Auto {
             return Self::with_storage(params);
         }
-        let int8 = Self::with_storage(Params { storage: Storage::Int8, ..params });
+        let int8 = Self::with_storage(Params {
+            storage: Storage::Int8,
+            ..params
+        });
         [Storage::Float32, Storage::Float16]
             .into_iter()
             .map(|storage| Self::with_storage(Params { storage, ..params }))
@@ -176,7 +179,11 @@ impl Layout {
         let lane_bytes = if coded { 4 + 4 + 2 } else { 4 };
         let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
         let room = (CONTENT_SIZE - fixed) * 8 / lanes / 16 * 16;
-        let code_dims = if coded { padded.min(MAX_CODE_DIMS).min(room) } else { 0 };
+        let code_dims = if coded {
+            padded.min(MAX_CODE_DIMS).min(room)
+        } else {
+            0
+        };
         let vector_size = padded * params.storage.width();
         let graph_size = fixed + lanes * code_dims / 8;
         let vector_pages = match graph_size + vector_size <= CONTENT_SIZE {
@@ -212,7 +219,11 @@ impl Layout {
             slots,
             record_size,
             vector_pages,
-            centre_pages: if params.metric.centred() { padded.div_ceil(CENTRE_COORDS) } else { 0 },
+            centre_pages: if params.metric.centred() {
+                padded.div_ceil(CENTRE_COORDS)
+            } else {
+                0
+            },
             inline_tids,
             ids,
             f_add,
@@ -284,21 +295,36 @@ mod tests {
     use super::*;
 
     fn layout(dims: u32, m: u16, metric: Metric, storage: Storage) -> Layout {
-        Layout::new(Params { dims, m, metric, storage })
+        Layout::new(Params {
+            dims,
+            m,
+            metric,
+            storage,
+        })
     }
 
     #[test]
     fn parts_fit_and_are_aligned() {
-        for dims in [1, 2, 3, 16, 17, 100, 128, 384, 768, 1000, 1024, 1536, 2000, 3072, 9000, 16_000] {
+        for dims in [
+            1, 2, 3, 16, 17, 100, 128, 384, 768, 1000, 1024, 1536, 2000, 3072, 9000, 16_000,
+        ] {
             for m in [2, 5, 16, 17, 48, 64, 100] {
                 for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1] {
-                    for storage in [Storage::Auto, Storage::Float32, Storage::Float16, Storage::Int8] {
+                    for storage in [
+                        Storage::Auto,
+                        Storage::Float32,
+                        Storage::Float16,
+                        Storage::Int8,
+                    ] {
                         let l = layout(dims, m, metric, storage);
                         assert!(l.slots >= 1 && l.used() <= crate::page::BODY_SIZE);
                         assert!(l.tids.end <= l.record_size && l.inline_tids >= MIN_TIDS);
                         assert!(l.vector_pages == 0 || l.slots == 1);
                         assert!(l.vector_pages > 0 || l.vector.len() == l.vector_size());
-                        assert_eq!((l.record_size % 8, l.vector.start % 4, l.tids.start % 2), (0, 0, 0));
+                        assert_eq!(
+                            (l.record_size % 8, l.vector.start % 4, l.tids.start % 2),
+                            (0, 0, 0)
+                        );
                         assert!(l.lanes <= 255 && l.code_dims <= MAX_CODE_DIMS);
                     }
                 }
@@ -310,7 +336,13 @@ mod tests {
     fn storage_auto_keeps_the_records_to_a_page() {
         let cosine = |dims| layout(dims, 16, Metric::Cosine, Storage::Auto);
         let got: Vec<_> = [128, 384, 768, 1536]
-            .map(|d| (cosine(d).params.storage, cosine(d).slots, cosine(d).code_dims))
+            .map(|d| {
+                (
+                    cosine(d).params.storage,
+                    cosine(d).slots,
+                    cosine(d).code_dims,
+                )
+            })
             .into();
         assert_eq!(
             got,

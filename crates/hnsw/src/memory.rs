@@ -1,4 +1,4 @@
-//! A page store in memory, for tests: it can refuse the n-th write.
+//! A page store in memory, for tests: it can refuse the n-th write or read.
 
 use crate::page::Body;
 use crate::store::PageStore;
@@ -14,6 +14,7 @@ pub struct MemoryStore {
     target: Cell<Option<u32>>,
     writes_left: Cell<Option<u64>>,
     reads: Cell<u64>,
+    most_reads: Cell<Option<u64>>,
 }
 
 impl MemoryStore {
@@ -30,6 +31,11 @@ impl MemoryStore {
     /// Pages read since the store was made.
     pub fn reads(&self) -> u64 {
         self.reads.get()
+    }
+
+    /// Refuses to read once `count` pages have been read since the store was made.
+    pub fn limit_reads(&self, count: Option<u64>) {
+        self.most_reads.set(count);
     }
 
     /// Overwrites a page unchecked, as corruption would.
@@ -67,16 +73,27 @@ impl PageStore for MemoryStore {
 
     fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R> {
         self.reads.set(self.reads.get() + 1);
+        if self
+            .most_reads
+            .get()
+            .is_some_and(|most| self.reads.get() > most)
+        {
+            return Err(Error::Store("read refused".into()));
+        }
         let pages = self.pages.borrow();
         let body = pages.get(block as usize);
-        Ok(f(body.ok_or(Error::corrupted(block, "block is beyond the end of the index"))?))
+        Ok(f(body.ok_or(Error::corrupted(
+            block,
+            "block is beyond the end of the index",
+        ))?))
     }
 
     fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
         let mut pages = self.pages.borrow_mut();
-        let body = pages
-            .get_mut(block as usize)
-            .ok_or(Error::corrupted(block, "block is beyond the end of the index"))?;
+        let body = pages.get_mut(block as usize).ok_or(Error::corrupted(
+            block,
+            "block is beyond the end of the index",
+        ))?;
         let mut copy = *body;
         let result = f(&mut copy)?;
         self.take_write()?;

@@ -79,13 +79,22 @@ impl Body {
 
     /// Whether the page was allocated but never initialised.
     pub fn is_new(&self) -> bool {
-        self.header() == PageHeader { magic: 0, version: 0, kind: 0 }
+        self.header()
+            == PageHeader {
+                magic: 0,
+                version: 0,
+                kind: 0,
+            }
     }
 
     /// Makes this an empty page of `kind`.
     pub fn init(&mut self, kind: PageKind) {
         *self = Body::ZERO;
-        let header = PageHeader { magic: MAGIC, version: VERSION, kind: kind as u16 };
+        let header = PageHeader {
+            magic: MAGIC,
+            version: VERSION,
+            kind: kind as u16,
+        };
         self.bytes_mut()[..HEADER_SIZE].copy_from_slice(bytemuck::bytes_of(&header));
     }
 
@@ -93,7 +102,13 @@ impl Body {
     #[inline]
     pub fn expect(&self, kind: PageKind, block: u32) -> Result<()> {
         let header = self.header();
-        if header == (PageHeader { magic: MAGIC, version: VERSION, kind: kind as u16 }) {
+        if header
+            == (PageHeader {
+                magic: MAGIC,
+                version: VERSION,
+                kind: kind as u16,
+            })
+        {
             return Ok(());
         }
         Err(Self::unexpected(header, block))
@@ -149,7 +164,9 @@ impl Meta {
     /// Reads the metapage's contents, unchecked but for the page header.
     pub fn read(body: &Body) -> Result<Meta> {
         body.expect(PageKind::Meta, Self::BLOCK)?;
-        Ok(*bytemuck::from_bytes(&body.bytes()[HEADER_SIZE..][..size_of::<Meta>()]))
+        Ok(*bytemuck::from_bytes(
+            &body.bytes()[HEADER_SIZE..][..size_of::<Meta>()],
+        ))
     }
 
     /// Writes the metapage's contents into an initialised page.

@@ -50,7 +50,9 @@ pub fn victim(
     if let Some(lane) = farthest(lanes, |lane| kept(lane) || !shadowed(lane)) {
         return Some(lane);
     }
-    let new_is_shadowed = lanes.iter().any(|l| l.from_own < distance && l.from_new < distance);
+    let new_is_shadowed = lanes
+        .iter()
+        .any(|l| l.from_own < distance && l.from_new < distance);
     farthest(lanes, kept).filter(|&lane| lanes[lane].from_own > distance && !new_is_shadowed)
 }
 

@@ -148,7 +148,10 @@ impl Query {
     /// They allow for the error of what is stored, for rounding in the rotation of both vectors,
     /// and for rounding of the sums, here and in the operator.
     pub fn bounds(&self, own: f32, header: &RecordHeader) -> Bounds {
-        const UNKNOWN: Bounds = Bounds { lower: f64::NEG_INFINITY, upper: f64::INFINITY };
+        const UNKNOWN: Bounds = Bounds {
+            lower: f64::NEG_INFINITY,
+            upper: f64::INFINITY,
+        };
         let sum_error = (self.y.len() as f64 / 8.0 + 32.0) * 6.0e-8;
         let err = f64::from(header.err) + f64::from(self.slack);
         let own = f64::from(own);
@@ -187,7 +190,11 @@ impl Query {
                 }
             }
         };
-        if lower.is_finite() && upper.is_finite() { Bounds { lower, upper } } else { UNKNOWN }
+        if lower.is_finite() && upper.is_finite() {
+            Bounds { lower, upper }
+        } else {
+            UNKNOWN
+        }
     }
 
     /// What the cosine operator can be off by where its f32 sums of squares and products have

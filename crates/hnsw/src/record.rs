@@ -83,12 +83,18 @@ impl Tid {
 
     /// The TID with its mark of death.
     pub fn dead(self) -> Self {
-        Tid { offset: self.offset | Self::DEAD, ..self }
+        Tid {
+            offset: self.offset | Self::DEAD,
+            ..self
+        }
     }
 
     /// The TID without its mark of death.
     pub fn unmarked(self) -> Self {
-        Tid { offset: self.offset & !Self::DEAD, ..self }
+        Tid {
+            offset: self.offset & !Self::DEAD,
+            ..self
+        }
     }
 
     /// The six bytes that stand for a TID on a page.
@@ -157,7 +163,11 @@ impl<'a> Record<'a> {
         if header.level > MAX_LEVEL {
             return Err(Error::corrupted(block, "level out of range"));
         }
-        Ok(Self { layout, bytes, header })
+        Ok(Self {
+            layout,
+            bytes,
+            header,
+        })
     }
 
     /// The header.
@@ -223,7 +233,9 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn tids(&self) -> impl ExactSizeIterator<Item = Tid> + use<'a> {
         let bytes = &self.bytes[self.layout.tids.clone()];
-        bytes[..6 * usize::from(self.header.tids)].chunks_exact(6).map(Tid::from_bytes)
+        bytes[..6 * usize::from(self.header.tids)]
+            .chunks_exact(6)
+            .map(Tid::from_bytes)
     }
 
     /// The code of a lane.

@@ -1,14 +1,14 @@
 //! The resumable scan: rows in order of distance.
 //!
 //! Level 0 is searched with a beam of `ef_search`. When its nodes have been returned, the search goes
-//! on from the nearest candidates that had not got into the beam. Distances are bounds
+//! on from the nearest candidates that had not got into the beam, twice as many each time. Distances are bounds
 //! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's is said
 //! to be exact, so that only the others have to be compared by their true distances.
 
 use crate::index::Index;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
-use crate::search::{self, Frontier};
+use crate::search::{self, Beam, Frontier};
 use crate::store::PageStore;
 use crate::tids::{self, Owner};
 use crate::{Error, Result};
@@ -56,6 +56,17 @@ pub struct Row {
     pub exact: bool,
 }
 
+/// What a scan gives next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// A row.
+    Row(Row),
+    /// All rows that one search found have been given; there may be more.
+    Batch,
+    /// There are no more rows.
+    End,
+}
+
 /// A visited node with rows.
 struct Found {
     bounds: Bounds,
@@ -85,7 +96,9 @@ impl PartialOrd for Found {
 impl Ord for Found {
     fn cmp(&self, other: &Self) -> Ordering {
         let key = |f: &Found| f.bounds.lower;
-        key(other).total_cmp(&key(self)).then(other.owner.id.cmp(&self.owner.id))
+        key(other)
+            .total_cmp(&key(self))
+            .then(other.owner.id.cmp(&self.owner.id))
     }
 }
 
@@ -102,8 +115,11 @@ pub struct Scan {
     horizon: f32,
     /// How many of `found` are up to the horizon.
     within: usize,
+    /// Candidates of the next search.
+    ef: usize,
     started: bool,
     started_from_root: bool,
+    in_batch: bool,
     ended: bool,
     /// Bounds of what was returned so far.
     last_lower: f64,
@@ -160,8 +176,10 @@ impl Scan {
             tids: Vec::new(),
             horizon: f32::NEG_INFINITY,
             within: 0,
+            ef: settings.ef,
             started: false,
             started_from_root: false,
+            in_batch: false,
             ended: false,
             last_lower: f64::NEG_INFINITY,
             last_upper: f64::NEG_INFINITY,
@@ -173,13 +191,32 @@ impl Scan {
     /// The next row, nearest first.
     pub fn next<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<Option<Row>> {
         loop {
+            match self.step(index)? {
+                Step::Row(row) => return Ok(Some(row)),
+                Step::Batch => {}
+                Step::End => return Ok(None),
+            }
+        }
+    }
+
+    /// The next row, or the end of a batch, at which a caller that puts rows in exact order need not
+    /// wait for more.
+    pub fn step<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<Step> {
+        loop {
             if let Some(row) = self.next_of_current(index)? {
-                return Ok(Some(row));
+                return Ok(Step::Row(row));
             }
             match self.next_node(index) {
                 Some(current) => self.current = Some(current),
-                None if self.ended => return Ok(None),
-                None => self.search(index)?,
+                None if self.ended => return Ok(Step::End),
+                None if self.in_batch => {
+                    self.in_batch = false;
+                    return Ok(Step::Batch);
+                }
+                None => {
+                    self.search(index)?;
+                    self.in_batch = true;
+                }
             }
         }
     }
@@ -190,15 +227,26 @@ impl Scan {
     }
 
     fn next_of_current<S: PageStore>(&mut self, index: &Index<S>) -> Result<Option<Row>> {
-        let Some(current) = &mut self.current else { return Ok(None) };
+        let Some(current) = &mut self.current else {
+            return Ok(None);
+        };
         loop {
             while let Some(tid) = current.rows.pop() {
                 if self.settings.skip_dead && tid.is_dead() {
                     continue;
                 }
-                let Owner { id: node, generation } = current.owner;
+                let Owner {
+                    id: node,
+                    generation,
+                } = current.owner;
                 let (lower, exact) = (current.lower, current.exact);
-                return Ok(Some(Row { tid: tid.unmarked(), node, generation, lower, exact }));
+                return Ok(Some(Row {
+                    tid: tid.unmarked(),
+                    node,
+                    generation,
+                    lower,
+                    exact,
+                }));
             }
             if current.next == NONE {
                 self.current = None;
@@ -206,8 +254,10 @@ impl Scan {
             }
             index.store.check_interrupts();
             let block = index.layout.locate(current.next).0;
-            current.lists_left =
-                current.lists_left.checked_sub(1).ok_or(Error::corrupted(block, "TID list is circular"))?;
+            current.lists_left = current
+                .lists_left
+                .checked_sub(1)
+                .ok_or(Error::corrupted(block, "TID list is circular"))?;
             current.next = tids::read(index, current.owner, current.next, &mut current.rows)?;
         }
     }
@@ -226,7 +276,8 @@ impl Scan {
             if self.settings.resume == Resume::Strict && late {
                 continue;
             }
-            let apart_from_next = self.found.peek().map_or(self.ended, |n| upper < n.bounds.lower);
+            let next = self.found.peek().filter(|_| self.within > 0);
+            let apart_from_next = next.is_none_or(|n| upper < n.bounds.lower);
             let exact = self.settings.resume == Resume::Relaxed
                 || apart_from_next && self.last_upper < lower;
             self.last_lower = self.last_lower.max(lower);
@@ -258,7 +309,13 @@ impl Scan {
             self.end();
             return Ok(());
         }
-        let Self { query, frontier, found, tids, .. } = self;
+        let Self {
+            query,
+            frontier,
+            found,
+            tids,
+            ..
+        } = self;
         search::expand(index, query, 0, false, frontier, |visit| {
             let header = &visit.header;
             // Dead nodes can have rows in a list: vacuum may still find it was too early.
@@ -267,7 +324,10 @@ impl Scan {
                 found.push(Found {
                     bounds: query.bounds(visit.own, header),
                     own: visit.own,
-                    owner: Owner { id: visit.id, generation: header.generation },
+                    owner: Owner {
+                        id: visit.id,
+                        generation: header.generation,
+                    },
                     first: tids.len() as u32,
                     count: visit.tids.len() as u8,
                     link: header.link,
@@ -320,12 +380,15 @@ impl Scan {
         }
         let coded = index.layout.code_dims > 0;
         let frontier = &mut self.frontier;
-        self.waiting.extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
+        self.waiting
+            .extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
         frontier.keep_discarded =
             (self.settings.memory / 24).saturating_sub(self.waiting.len() + frontier.visited.len());
-        frontier.beam.clear();
+        // Ever larger batches: the fewer there are, the fewer rows come late.
+        self.ef = (2 * self.ef).min(self.settings.max_visits);
+        frontier.beam = Beam::new(self.ef);
         let mut count = 0;
-        while count < self.settings.ef
+        while count < self.ef
             && let Some(Waiting(distance, id)) = self.waiting.pop()
         {
             if !coded || !frontier.visited.contains(id) {

@@ -62,7 +62,11 @@ impl Beam {
 
     /// Adds a node to be expanded before all others.
     pub fn start(&mut self, id: NodeId) {
-        self.place(Candidate { distance: f32::NEG_INFINITY, id, expanded: false });
+        self.place(Candidate {
+            distance: f32::NEG_INFINITY,
+            id,
+            expanded: false,
+        });
     }
 
     /// The distance that a candidate must undercut to get in.
@@ -77,7 +81,11 @@ impl Beam {
     /// Adds a candidate nearer than [`Self::bound`]; returns the one that it pushed out.
     #[inline]
     pub fn offer(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
-        self.place(Candidate { distance, id, expanded: false });
+        self.place(Candidate {
+            distance,
+            id,
+            expanded: false,
+        });
         (self.ids.len() > self.capacity).then(|| self.take(self.ids.len() - 1))
     }
 
@@ -89,7 +97,10 @@ impl Beam {
         };
         if !self.expanded[at] && self.distances[at] > f32::NEG_INFINITY {
             let waiting = self.take(at);
-            self.place(Candidate { distance: (waiting.distance + distance) / 2.0, ..waiting });
+            self.place(Candidate {
+                distance: (waiting.distance + distance) / 2.0,
+                ..waiting
+            });
         }
         None
     }
@@ -152,7 +163,10 @@ impl Beam {
     /// Moves the candidate that [`Self::pop`] gave last to its exact distance.
     fn settle(&mut self, distance: f32) {
         let candidate = self.remove();
-        self.place(Candidate { distance, ..candidate });
+        self.place(Candidate {
+            distance,
+            ..candidate
+        });
     }
 
     /// The nearest unexpanded candidate.
@@ -170,7 +184,10 @@ pub struct Visited {
 impl Visited {
     /// An empty set with room for about `expected` ids.
     pub fn new(expected: usize) -> Self {
-        Self { table: vec![NONE; (2 * expected).next_power_of_two().max(64)], count: 0 }
+        Self {
+            table: vec![NONE; (2 * expected).next_power_of_two().max(64)],
+            count: 0,
+        }
     }
 
     #[inline]
@@ -267,8 +284,15 @@ impl Frontier {
         // What overflows is far, but no less a candidate.
         let distance = distance.min(f32::MAX);
         let outside = match distance < self.beam.bound() {
-            true => self.beam.offer_estimate(distance, id).filter(|c| !c.expanded),
-            false => Some(Candidate { distance, id, expanded: false }),
+            true => self
+                .beam
+                .offer_estimate(distance, id)
+                .filter(|c| !c.expanded),
+            false => Some(Candidate {
+                distance,
+                id,
+                expanded: false,
+            }),
         };
         if let Some(c) = outside
             && self.discarded.len() < self.keep_discarded
@@ -360,7 +384,10 @@ pub fn descend<S: PageStore>(index: &mut Index<S>, query: &Query, to: u8) -> Res
             return Ok(entries);
         }
     }
-    Err(Error::corrupted(crate::page::Meta::BLOCK, "entry point leads to no node"))
+    Err(Error::corrupted(
+        crate::page::Meta::BLOCK,
+        "entry point leads to no node",
+    ))
 }
 
 /// A level from a metapage.
@@ -368,7 +395,10 @@ pub(crate) fn level_of(level: u32) -> Result<u8> {
     u8::try_from(level)
         .ok()
         .filter(|&l| l <= crate::record::MAX_LEVEL)
-        .ok_or(Error::corrupted(crate::page::Meta::BLOCK, "level of the entry point out of range"))
+        .ok_or(Error::corrupted(
+            crate::page::Meta::BLOCK,
+            "level of the entry point out of range",
+        ))
 }
 
 /// Searches `level` with a small beam; the links down of the nearest nodes.
@@ -386,5 +416,9 @@ fn best_links<S: PageStore>(
         Ok(())
     })?;
     best.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(best.into_iter().take(DESCENT_BEAM).map(|(_, link)| link).collect())
+    Ok(best
+        .into_iter()
+        .take(DESCENT_BEAM)
+        .map(|(_, link)| link)
+        .collect())
 }

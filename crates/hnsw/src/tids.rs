@@ -57,7 +57,10 @@ pub struct Owner {
 fn parse<'a>(layout: &Layout, bytes: &'a [u8], block: u32) -> Result<(TidsHeader, &'a [u8])> {
     let header: TidsHeader = *bytemuck::from_bytes(&bytes[..HEADER]);
     if header.count as usize > capacity(layout) {
-        return Err(Error::corrupted(block, "TID list has more entries than fit"));
+        return Err(Error::corrupted(
+            block,
+            "TID list has more entries than fit",
+        ));
     }
     Ok((header, &bytes[HEADER..][..6 * header.count as usize]))
 }
@@ -73,7 +76,10 @@ pub fn read_slot(
         return Ok(None);
     }
     let (header, tids) = parse(layout, &body.bytes()[layout.record_range(slot)], block)?;
-    Ok(Some((header, tids.chunks_exact(6).map(Tid::from_bytes).collect())))
+    Ok(Some((
+        header,
+        tids.chunks_exact(6).map(Tid::from_bytes).collect(),
+    )))
 }
 
 /// Reads one slot of a list into `tids` and returns the next; [`NONE`] also when the list is gone.
@@ -107,10 +113,16 @@ pub fn retain(
     slot: usize,
     mut keep: impl FnMut(Tid) -> bool,
 ) -> Result<usize> {
-    let Some((mut header, tids)) = read_slot(layout, body, block, slot)? else { return Ok(0) };
+    let Some((mut header, tids)) = read_slot(layout, body, block, slot)? else {
+        return Ok(0);
+    };
     let kept: Vec<Tid> = tids.iter().copied().filter(|&t| keep(t)).collect();
     header.count = kept.len() as u32;
-    write(&mut body.bytes_mut()[layout.record_range(slot)], &header, &kept);
+    write(
+        &mut body.bytes_mut()[layout.record_range(slot)],
+        &header,
+        &kept,
+    );
     Ok(tids.len() - kept.len())
 }
 
@@ -140,12 +152,7 @@ pub fn slot_bytes(layout: &Layout, owner: Owner, next: NodeId, tids: &[Tid]) -> 
 }
 
 /// Adds a row to an existing node; `false` if the node is not what it was (`generation`) or dead.
-pub fn add<S: PageStore>(
-    index: &Index<S>,
-    id: NodeId,
-    generation: u32,
-    tid: Tid,
-) -> Result<bool> {
+pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid) -> Result<bool> {
     let l = &index.layout;
     let (block, slot) = l.locate(id);
     let owner = Owner { id, generation };
@@ -158,7 +165,9 @@ pub fn add<S: PageStore>(
             let record = Record::new(l, body, block, slot)?;
             Ok(alive(&record).then(|| *record.header()))
         })??;
-        let Some(header) = state else { return Ok(false) };
+        let Some(header) = state else {
+            return Ok(false);
+        };
         if usize::from(header.tids) < l.inline_tids {
             let added = index.store.write(block, |body| {
                 let mut record = RecordMut::new(l, body, block, slot)?;
@@ -197,7 +206,9 @@ pub fn add<S: PageStore>(
                 return Ok(true);
             }
             next = after;
-            steps = steps.checked_sub(1).ok_or(Error::corrupted(block, "TID list is circular"))?;
+            steps = steps
+                .checked_sub(1)
+                .ok_or(Error::corrupted(block, "TID list is circular"))?;
             index.store.check_interrupts();
         }
         // None has room: a new slot at the head.

@@ -54,7 +54,9 @@ impl Transform {
         let words = layout.padded.div_ceil(64) * 4;
         let signs = match layout.params.metric {
             Metric::L1 => Vec::new(),
-            _ => (0..words as u64).map(|i| splitmix64(meta.seed.wrapping_add(i))).collect(),
+            _ => (0..words as u64)
+                .map(|i| splitmix64(meta.seed.wrapping_add(i)))
+                .collect(),
         };
         Self {
             metric: layout.params.metric,
@@ -121,7 +123,11 @@ impl Transform {
         let scale = 1.0 / (size as f32).sqrt();
         for (round, signs) in self.signs.chunks_exact(words).enumerate() {
             (kernels.flip_signs)(y, signs);
-            let start = if round % 2 == 0 { 0 } else { self.padded - size };
+            let start = if round % 2 == 0 {
+                0
+            } else {
+                self.padded - size
+            };
             let part = &mut y[start..start + size];
             (kernels.hadamard)(part);
             part.iter_mut().for_each(|v| *v *= scale);
@@ -165,7 +171,10 @@ impl Stored {
         };
         let mut decoded = vec![0.0; y.len()];
         decode(kernels, layout.params.storage, &bytes, scale, &mut decoded);
-        let differences = y.iter().zip(&decoded).map(|(a, b)| f64::from(*a) - f64::from(*b));
+        let differences = y
+            .iter()
+            .zip(&decoded)
+            .map(|(a, b)| f64::from(*a) - f64::from(*b));
         let lost = match layout.params.metric {
             Metric::L1 => differences.map(f64::abs).sum::<f64>(),
             _ => differences.map(|d| d * d).sum::<f64>().sqrt(),
@@ -179,7 +188,11 @@ impl Stored {
         };
         let lost = lost * (1.0 + 1e-6) + 2.0 * f64::from(UNIT) * size;
         let err = lost as f32 * (1.0 + 2.0 * UNIT) + rotated.slack;
-        Self { bytes, scale, err: if err.is_finite() { err } else { f32::INFINITY } }
+        Self {
+            bytes,
+            scale,
+            err: if err.is_finite() { err } else { f32::INFINITY },
+        }
     }
 }
 
@@ -197,7 +210,9 @@ pub fn decode(kernels: &Kernels, storage: Storage, bytes: &[u8], scale: f32, out
                 (kernels.decode_f16)(&values, scale, out);
             }
         },
-        Storage::Int8 | Storage::Auto => (kernels.decode_i8)(bytemuck::cast_slice(bytes), scale, out),
+        Storage::Int8 | Storage::Auto => {
+            (kernels.decode_i8)(bytemuck::cast_slice(bytes), scale, out)
+        }
     }
 }
 
@@ -207,7 +222,10 @@ pub fn norm(x: &[f32]) -> f32 {
 }
 
 fn norm_f64(x: &[f32]) -> f64 {
-    x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt()
+    x.iter()
+        .map(|&v| f64::from(v) * f64::from(v))
+        .sum::<f64>()
+        .sqrt()
 }
 
 fn norm_f32(x: &[f32]) -> f32 {
@@ -227,7 +245,9 @@ pub fn hash(x: &[f32]) -> u32 {
 
 /// One output of Steele, Lea and Flood's SplitMix64 for a counter.
 pub fn splitmix64(counter: u64) -> u64 {
-    let mut z = counter.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = counter
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

@@ -129,12 +129,16 @@ fn remove_rows<S: PageStore>(
         index.store.set_free(block, true);
     }
     for slot in 0..l.slots {
-        let thinned = index.store.read(block, |body| tids::read_slot(l, body, block, slot))??;
+        let thinned = index
+            .store
+            .read(block, |body| tids::read_slot(l, body, block, slot))??;
         if let Some((header, list)) = thinned
             && !dead.is_empty()
             && list.len() < tids::capacity(l)
         {
-            survey.thinned.insert((header.owner, header.owner_generation));
+            survey
+                .thinned
+                .insert((header.owner, header.owner_generation));
         }
     }
     Ok(())
@@ -185,13 +189,18 @@ fn note_page(layout: &Layout, body: &Body, block: u32, survey: &mut Survey) -> R
     let mut free = 0;
     for slot in 0..layout.slots {
         let record = Record::new(layout, body, block, slot)?;
-        let Some(id) = layout.id(block, slot) else { break };
+        let Some(id) = layout.id(block, slot) else {
+            break;
+        };
         let header = record.header();
         match record.kind() {
             SlotKind::Free => free += 1,
             SlotKind::Tids => {
                 if let Some((list, rows)) = tids::read_slot(layout, body, block, slot)? {
-                    let owner = Owner { id: list.owner, generation: list.owner_generation };
+                    let owner = Owner {
+                        id: list.owner,
+                        generation: list.owner_generation,
+                    };
                     survey.lists.push((id, owner));
                     survey.stats.rows += rows.len() as u64;
                 }
@@ -229,7 +238,9 @@ fn lists_have_rows<S: PageStore>(index: &Index<S>, owner: Owner) -> Result<bool>
     while next != NONE && rows.is_empty() {
         next = tids::read(index, owner, next, &mut rows)?;
         let block = index.layout.locate(owner.id).0;
-        steps = steps.checked_sub(1).ok_or(Error::corrupted(block, "TID list is circular"))?;
+        steps = steps
+            .checked_sub(1)
+            .ok_or(Error::corrupted(block, "TID list is circular"))?;
         index.store.check_interrupts();
     }
     Ok(!rows.is_empty())
@@ -309,7 +320,9 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()
         let (block, slot) = index.layout.locate(id);
         index.store.check_interrupts();
         index.store.write(block, |body| {
-            RecordMut::new(&index.layout, body, block, slot)?.header().kind = SlotKind::Dead as u8;
+            RecordMut::new(&index.layout, body, block, slot)?
+                .header()
+                .kind = SlotKind::Dead as u8;
             Ok(())
         })?;
         survey.dead.insert(id, level);
@@ -366,7 +379,9 @@ fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<
         .filter(|(id, _, _)| !survey.dead.contains_key(id))
         .max_by_key(|(_, level, _)| *level)
         .map(|&(id, level, _)| (id, level));
-    let (entry, level) = highest.or(survey.some_alive.map(|id| (id, 0))).unwrap_or((NONE, 0));
+    let (entry, level) = highest
+        .or(survey.some_alive.map(|id| (id, 0)))
+        .unwrap_or((NONE, 0));
     index.update_meta(|meta| {
         if survey.dead.contains_key(&meta.entry) {
             (meta.entry, meta.entry_level) = (entry, level.into());
@@ -419,10 +434,16 @@ fn repair_list<S: PageStore>(
     ef: usize,
     dead: &HashMap<NodeId, u8>,
 ) -> Result<()> {
-    let Some((header, y)) = index.load(id, level)? else { return Ok(()) };
+    let Some((header, y)) = index.load(id, level)? else {
+        return Ok(());
+    };
     let neighbours = index.with_record(id, |r| r.neighbours().to_vec())?;
     let query = Query::from_rotated(index, y.clone(), header.norm, 0.0);
-    let lost: Vec<NodeId> = neighbours.iter().copied().filter(|n| dead.contains_key(n)).collect();
+    let lost: Vec<NodeId> = neighbours
+        .iter()
+        .copied()
+        .filter(|n| dead.contains_key(n))
+        .collect();
     let mut excluded: HashSet<NodeId> = neighbours.iter().copied().collect();
     excluded.insert(id);
 
@@ -430,7 +451,11 @@ fn repair_list<S: PageStore>(
     let mut visit = Visit::default();
     for &gone in &lost {
         if index.visit(&query, gone, level, false, &mut visit)? {
-            let estimates = visit.estimates.iter().copied().chain(std::iter::repeat(visit.own));
+            let estimates = visit
+                .estimates
+                .iter()
+                .copied()
+                .chain(std::iter::repeat(visit.own));
             let near = visit.neighbours.iter().copied().zip(estimates);
             candidates.extend(
                 near.filter(|(n, _)| !dead.contains_key(n) && excluded.insert(*n))
@@ -483,7 +508,9 @@ fn load_replacement<S: PageStore>(
     level: u8,
     y: &[f32],
 ) -> Result<Option<Replacement>> {
-    let Some((header, other)) = index.load(id, level)? else { return Ok(None) };
+    let Some((header, other)) = index.load(id, level)? else {
+        return Ok(None);
+    };
     let alive = header.kind == SlotKind::Node as u8;
     Ok(alive.then(|| Replacement {
         id,
@@ -531,12 +558,19 @@ fn search_replacements<S: PageStore>(
 /// Pass 3: frees the slots of dead nodes and of their lists.
 fn free_dead<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
     // Highest levels first: an error on the way must not leave a record without the one below it.
-    let mut dead: Vec<(NodeId, u8)> = survey.dead.iter().map(|(&id, &level)| (id, level)).collect();
+    let mut dead: Vec<(NodeId, u8)> = survey
+        .dead
+        .iter()
+        .map(|(&id, &level)| (id, level))
+        .collect();
     dead.sort_by_key(|&(id, level)| (std::cmp::Reverse(level), id));
     for (id, _) in dead {
         index.store.check_interrupts();
         let header = index.with_record(id, |r| *r.header())?;
-        let owner = Owner { id, generation: header.generation };
+        let owner = Owner {
+            id,
+            generation: header.generation,
+        };
         let mut next = if header.level == 0 { header.link } else { NONE };
         alloc::free(index, id)?;
         survey.stats.freed += 1;

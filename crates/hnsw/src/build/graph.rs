@@ -46,7 +46,9 @@ impl<'a> List<'a> {
 
     /// Ids of all neighbours.
     pub fn ids(self) -> impl Iterator<Item = u32> + use<'a> {
-        self.words[1..1 + self.degree()].iter().map(|w| w.load(Ordering::Relaxed))
+        self.words[1..1 + self.degree()]
+            .iter()
+            .map(|w| w.load(Ordering::Relaxed))
     }
 
     /// Sets a lane.
@@ -90,7 +92,12 @@ pub struct Scratch {
 impl Scratch {
     /// For searches with a beam of `ef`.
     pub fn new(ef: usize, lanes: usize) -> Self {
-        Self { beam: Beam::new(ef), visited: Visited::new(ef * lanes / 2), ids: Vec::new(), scored: Vec::new() }
+        Self {
+            beam: Beam::new(ef),
+            visited: Visited::new(ef * lanes / 2),
+            ids: Vec::new(),
+            scored: Vec::new(),
+        }
     }
 }
 
@@ -181,7 +188,10 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
 fn merge<A: Arena>(b: &Builder<A>, node: u32, twin: u32) {
     let mut twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
     twins.entry(twin).or_default().push(b.node(node).tid);
-    b.merged.lock().unwrap_or_else(|e| e.into_inner()).push(node);
+    b.merged
+        .lock()
+        .unwrap_or_else(|e| e.into_inner())
+        .push(node);
 }
 
 /// Moves to a nearer neighbour as long as there is one.
@@ -214,7 +224,12 @@ fn search<A: Arena>(
     starts: &[(f32, u32)],
     scratch: &mut Scratch,
 ) -> Vec<(f32, u32)> {
-    let Scratch { beam, visited, ids, scored } = scratch;
+    let Scratch {
+        beam,
+        visited,
+        ids,
+        scored,
+    } = scratch;
     scored.clear();
     beam.clear();
     visited.clear();

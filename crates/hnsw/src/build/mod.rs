@@ -154,7 +154,11 @@ impl<A: Arena> Builder<A> {
     /// (in the space of [`Transform::unrotated`]; empty for the origin).
     pub fn new(params: Params, ef_construction: usize, seed: u64, centre: Vec<f32>) -> Self {
         let layout = Layout::new(params);
-        let centre = if layout.centre_pages == 0 { Vec::new() } else { centre };
+        let centre = if layout.centre_pages == 0 {
+            Vec::new()
+        } else {
+            centre
+        };
         let meta = Meta {
             centred: u32::from(!centre.is_empty()),
             ..crate::index::empty_meta(&layout, seed)
@@ -206,7 +210,9 @@ impl<A: Arena> Builder<A> {
         let apart = l.params.storage != same;
         let block = Block {
             work: arena.bytes(rows * self.work_size())?,
-            stored: apart.then(|| arena.bytes(rows * l.vector_size())).transpose()?,
+            stored: apart
+                .then(|| arena.bytes(rows * l.vector_size()))
+                .transpose()?,
             lists: arena.words(rows * graph::stride(l))?,
             upper: arena.words(levels * graph::stride(l))?,
             nodes: Vec::with_capacity(rows),
@@ -242,7 +248,11 @@ impl<A: Arena> Builder<A> {
     }
 
     fn check_stop(&self) -> Result<()> {
-        if self.stop.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+        if self.stop.load(Ordering::Relaxed) {
+            Err(Error::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// Bytes of a vector that the build computes with.
@@ -332,7 +342,11 @@ impl<A: Arena> Builder<A> {
         };
         // What overflows is far, but no less a neighbour.
         let d = d.min(f32::MAX);
-        if self.layout.params.metric == Metric::InnerProduct { d } else { d.max(0.0) }
+        if self.layout.params.metric == Metric::InnerProduct {
+            d
+        } else {
+            d.max(0.0)
+        }
     }
 
     /// Whether two nodes are to be one: all that will be stored of them is equal.
@@ -355,7 +369,10 @@ pub struct HeapBytes {
 impl HeapBytes {
     /// Allocates.
     pub fn new(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(8)], len }
+        Self {
+            words: vec![0; len.div_ceil(8)],
+            len,
+        }
     }
 }
 
@@ -382,6 +399,8 @@ impl Arena for HeapArena {
     }
 
     fn words(&self, len: usize) -> Result<Vec<AtomicU32>> {
-        Ok(std::iter::repeat_with(AtomicU32::default).take(len).collect())
+        Ok(std::iter::repeat_with(AtomicU32::default)
+            .take(len)
+            .collect())
     }
 }

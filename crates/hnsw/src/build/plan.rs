@@ -138,7 +138,12 @@ impl<A: Arena> Plan<'_, A> {
         }
         if block < l.first_block() {
             body.init(PageKind::Centre);
-            if let Some(part) = self.builder.centre.chunks(CENTRE_COORDS).nth(block as usize - 1) {
+            if let Some(part) = self
+                .builder
+                .centre
+                .chunks(CENTRE_COORDS)
+                .nth(block as usize - 1)
+            {
                 write_centre(body, part);
             }
             return;
@@ -147,9 +152,14 @@ impl<A: Arena> Plan<'_, A> {
         let part = (block - l.first_block()) % l.unit_pages();
         let first = unit as usize * l.slots;
         if part > 0 {
-            let owner = VectorHeader { owner: block - part, generation: 0 };
+            let owner = VectorHeader {
+                owner: block - part,
+                generation: 0,
+            };
             let start = (part as usize - 1) * VECTOR_BYTES;
-            let vector = self.node_at(first).map_or(&[][..], |(node, _)| self.builder.stored(node));
+            let vector = self
+                .node_at(first)
+                .map_or(&[][..], |(node, _)| self.builder.stored(node));
             let end = vector.len().min(start + VECTOR_BYTES);
             return alloc::init_vector(body, owner, vector.get(start..end).unwrap_or_default());
         }
@@ -165,7 +175,9 @@ impl<A: Arena> Plan<'_, A> {
         if let Some(&upper) = self.uppers.get(position) {
             return Some(upper);
         }
-        self.bases.get(position - self.uppers.len()).map(|&node| (node, 0))
+        self.bases
+            .get(position - self.uppers.len())
+            .map(|&node| (node, 0))
     }
 
     fn encode_slot(&self, position: usize, bytes: &mut [u8]) {
@@ -174,7 +186,10 @@ impl<A: Arena> Plan<'_, A> {
         }
         let list = position - self.uppers.len() - self.bases.len();
         if let Some(list) = self.lists.get(list) {
-            let owner = tids::Owner { id: self.record_id(list.node, 0), generation: 0 };
+            let owner = tids::Owner {
+                id: self.record_id(list.node, 0),
+                generation: 0,
+            };
             let next = list.next.map_or(NONE, |i| self.list_id(i));
             let slot = tids::slot_bytes(&self.builder.layout, owner, next, &list.tids);
             bytes.copy_from_slice(&slot);
@@ -259,20 +274,29 @@ impl<A: Arena> Plan<'_, A> {
     fn make_lists(&mut self) {
         let b = self.builder;
         let twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
-        let mut nodes: Vec<_> = twins.iter().filter(|t| t.1.len() >= b.layout.inline_tids).collect();
+        let mut nodes: Vec<_> = twins
+            .iter()
+            .filter(|t| t.1.len() >= b.layout.inline_tids)
+            .collect();
         nodes.sort_by_key(|t| t.0);
         for (&node, rows) in nodes {
             let rest = &rows[b.layout.inline_tids - 1..];
             for part in rest.chunks(tids::capacity(&b.layout)) {
                 let next = self.list_of.insert(node, self.lists.len());
-                self.lists.push(TidList { node, next, tids: part.to_vec() });
+                self.lists.push(TidList {
+                    node,
+                    next,
+                    tids: part.to_vec(),
+                });
             }
         }
     }
 
     /// Gives every node but the entry an anchor.
     fn anchor(&mut self) -> Result<()> {
-        let Some((entry, _)) = self.entry else { return Ok(()) };
+        let Some((entry, _)) = self.entry else {
+            return Ok(());
+        };
         let mut found = vec![false; self.base_of.len()];
         let mut queue = VecDeque::new();
         self.walk(entry, &mut found, &mut queue)?;
@@ -312,13 +336,20 @@ impl<A: Arena> Plan<'_, A> {
         let mut near: Vec<(f32, u32)> = Vec::new();
         for first in b.list(node, 0).ids() {
             near.push((b.distance(node, first), first));
-            near.extend(b.list(first, 0).ids().map(|second| (b.distance(node, second), second)));
+            near.extend(
+                b.list(first, 0)
+                    .ids()
+                    .map(|second| (b.distance(node, second), second)),
+            );
         }
         near.retain(|n| found[n.1 as usize]);
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         near.dedup_by_key(|n| n.1);
         // The entry point is a last resort that always exists.
-        near.extend(self.entry.map(|(entry, _)| (b.distance(node, entry), entry)));
+        near.extend(
+            self.entry
+                .map(|(entry, _)| (b.distance(node, entry), entry)),
+        );
         for (distance, parent) in near {
             if self.take_lane(b.list(parent, 0), parent, node, distance) {
                 return;

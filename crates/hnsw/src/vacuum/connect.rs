@@ -61,7 +61,9 @@ impl Tree {
     }
 
     fn note(&mut self, layout: &Layout, record: &Record, block: u32, slot: usize) {
-        let Some(id) = layout.id(block, slot) else { return };
+        let Some(id) = layout.id(block, slot) else {
+            return;
+        };
         self.live.push(id);
         for (lane, &neighbour) in record.neighbours().iter().enumerate() {
             if record.is_anchor(lane)
@@ -89,12 +91,15 @@ impl Tree {
                 at = parent;
             }
             let top = self.top[at as usize];
-            path.drain(..).for_each(|node| self.top[node as usize] = top);
+            path.drain(..)
+                .for_each(|node| self.top[node as usize] = top);
         }
     }
 
     fn is_attached(&self, id: NodeId) -> bool {
-        self.top.get(id as usize).is_some_and(|top| self.attached.contains(top))
+        self.top
+            .get(id as usize)
+            .is_some_and(|top| self.attached.contains(top))
     }
 }
 
@@ -105,8 +110,12 @@ pub(super) fn connect<S: PageStore>(index: &mut Index<S>, ef: usize) -> Result<(
         return Ok(());
     }
     let mut tree = Tree::read(index, root)?;
-    let tops: Vec<NodeId> =
-        tree.live.iter().copied().filter(|&n| n != root && tree.top[n as usize] == n).collect();
+    let tops: Vec<NodeId> = tree
+        .live
+        .iter()
+        .copied()
+        .filter(|&n| n != root && tree.top[n as usize] == n)
+        .collect();
     for top in tops {
         index.store.check_interrupts();
         if attach(index, &tree, root, top, ef)? {
@@ -125,8 +134,13 @@ fn attach<S: PageStore>(
     id: NodeId,
     ef: usize,
 ) -> Result<bool> {
-    let Some((header, y)) = index.load(id, 0)? else { return Ok(false) };
-    let orphan = Orphan { id, query: Query::from_rotated(index, y, header.norm, 0.0) };
+    let Some((header, y)) = index.load(id, 0)? else {
+        return Ok(false);
+    };
+    let orphan = Orphan {
+        id,
+        query: Query::from_rotated(index, y, header.norm, 0.0),
+    };
     let mut near = Vec::new();
     for neighbour in index.with_record(id, |r| r.neighbours().to_vec())? {
         if tree.is_attached(neighbour) {
@@ -172,12 +186,25 @@ impl Orphan {
         near: &[Replacement],
     ) -> Result<bool> {
         for r in near {
-            let generation = index
-                .with_record(r.id, |rec| rec.is_node(0).then_some(rec.header().generation))?;
-            let Some(generation) = generation else { continue };
-            let target = LinkTarget { id: r.id, generation, level: 0, y: &r.y };
+            let generation = index.with_record(r.id, |rec| {
+                rec.is_node(0).then_some(rec.header().generation)
+            })?;
+            let Some(generation) = generation else {
+                continue;
+            };
+            let target = LinkTarget {
+                id: r.id,
+                generation,
+                level: 0,
+                y: &r.y,
+            };
             let edge = index.edge(&r.y, &self.query.y);
-            let link = NewLink { id: self.id, distance: r.distance, edge, anchor: true };
+            let link = NewLink {
+                id: self.id,
+                distance: r.distance,
+                edge,
+                anchor: true,
+            };
             if index.link(&target, &link, &self.query)? {
                 return Ok(true);
             }
