@@ -14,8 +14,8 @@ use crate::dataset::{Dataset, NEIGHBOURS};
 use crate::side::{Side, TABLE, order};
 use crate::spread::Spread;
 
-const SWEEP: [u32; 14] = [
-    10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640, 1000,
+const SWEEP: [u32; 16] = [
+    4, 6, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640, 1000,
 ];
 /// The sweep of a side ends when it finds this much.
 const PLENTY: f64 = 0.995;
