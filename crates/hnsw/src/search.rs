@@ -98,7 +98,7 @@ impl Beam {
         if !self.expanded[at] && self.distances[at] > f32::NEG_INFINITY {
             let waiting = self.take(at);
             self.place(Candidate {
-                distance: (waiting.distance + distance) / 2.0,
+                distance: waiting.distance / 2.0 + distance / 2.0,
                 ..waiting
             });
         }

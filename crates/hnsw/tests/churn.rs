@@ -51,12 +51,22 @@ struct Model<'s> {
 impl<'s> Model<'s> {
     fn new(store: &'s MemoryStore) -> Self {
         let index = open(store);
-        Self { index, rng: Rng::new(1), live: vec![], dead: HashSet::new(), next: 0, vacuums: 0 }
+        Self {
+            index,
+            rng: Rng::new(1),
+            live: vec![],
+            dead: HashSet::new(),
+            next: 0,
+            vacuums: 0,
+        }
     }
 
     fn insert(&mut self, x: Vec<f32>) {
         // Table rows get new places: their own TIDs are reused by PostgreSQL only after a vacuum.
-        let row = Tid { block: self.next as u32 / 7, offset: (self.next % 7 + 1) as u16 };
+        let row = Tid {
+            block: self.next as u32 / 7,
+            offset: (self.next % 7 + 1) as u16,
+        };
         self.next += 1;
         insert_row(&mut self.index, &x, row, &mut self.rng, 40).expect("insert");
         self.live.push((row, x));
@@ -65,7 +75,11 @@ impl<'s> Model<'s> {
     fn vector(&mut self) -> Vec<f32> {
         let dims = self.index.layout().params.dims as usize;
         let cluster = self.rng.below(3) as f32;
-        self.rng.normals(dims).iter().map(|v| v + 4.0 * cluster + 0.1).collect()
+        self.rng
+            .normals(dims)
+            .iter()
+            .map(|v| v + 4.0 * cluster + 0.1)
+            .collect()
     }
 
     fn delete(&mut self, gone: impl Fn(usize) -> bool) {
@@ -90,8 +104,11 @@ impl<'s> Model<'s> {
         let rows: HashSet<Tid> = report.rows.iter().copied().collect();
         assert_eq!(report.rows.len(), rows.len(), "a row stands twice");
         assert_eq!(rows, self.live.iter().map(|r| r.0).collect());
-        let nodes: HashSet<Vec<u32>> =
-            self.live.iter().map(|r| r.1.iter().map(|v| v.to_bits()).collect()).collect();
+        let nodes: HashSet<Vec<u32>> = self
+            .live
+            .iter()
+            .map(|r| r.1.iter().map(|v| v.to_bits()).collect())
+            .collect();
         if self.index.layout().params.metric != Metric::InnerProduct {
             assert_eq!(report.nodes, nodes.len(), "equal vectors share a node");
         }
@@ -103,12 +120,32 @@ impl<'s> Model<'s> {
             return;
         }
         let (row, q) = self.live[at % self.live.len()].clone();
-        let found = rows(&mut self.index, &q, settings(200, Resume::Relaxed), usize::MAX);
-        assert!(found.iter().any(|r| r.tid == row), "row {row:?} is not found");
-        let known: HashSet<Tid> =
-            self.live.iter().map(|r| r.0).chain(self.dead.iter().copied()).collect();
-        assert!(found.iter().all(|r| known.contains(&r.tid)), "a removed row is returned");
-        assert!(found.len() >= self.live.len(), "{} of {}", found.len(), self.live.len());
+        let found = rows(
+            &mut self.index,
+            &q,
+            settings(200, Resume::Relaxed),
+            usize::MAX,
+        );
+        assert!(
+            found.iter().any(|r| r.tid == row),
+            "row {row:?} is not found"
+        );
+        let known: HashSet<Tid> = self
+            .live
+            .iter()
+            .map(|r| r.0)
+            .chain(self.dead.iter().copied())
+            .collect();
+        assert!(
+            found.iter().all(|r| known.contains(&r.tid)),
+            "a removed row is returned"
+        );
+        assert!(
+            found.len() >= self.live.len(),
+            "{} of {}",
+            found.len(),
+            self.live.len()
+        );
     }
 
     fn run(&mut self, ops: &[Op]) {
@@ -194,7 +231,10 @@ fn pages_are_reused() {
             match round {
                 0 => after_first = store.blocks(),
                 // Upper levels vary in size.
-                _ => assert!(store.blocks() <= after_first + after_first / 6 + 4, "{round}"),
+                _ => assert!(
+                    store.blocks() <= after_first + after_first / 6 + 4,
+                    "{round}"
+                ),
             }
         }
     }
@@ -272,7 +312,10 @@ fn equal_rows() {
         let q = vec![0.5f32; 12];
         let report = connected(&mut index);
         assert_eq!((report.nodes, report.rows.len()), (1, n), "{metric:?}");
-        assert_eq!(rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX).len(), n);
+        assert_eq!(
+            rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX).len(),
+            n
+        );
         let pages = store.blocks();
 
         // Half of them go and come again, several times.
@@ -292,13 +335,20 @@ fn equal_rows() {
                 next += 1;
             }
             // An insert does not walk the whole list.
-            assert!((store.reads() - reads) / (missing as u64) < 30, "{metric:?}");
+            assert!(
+                (store.reads() - reads) / (missing as u64) < 30,
+                "{metric:?}"
+            );
             let report = connected(&mut index);
             assert_eq!((report.nodes, report.rows.len()), (1, n));
             let found = rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX);
             assert_eq!(found.iter().map(|r| r.tid).collect::<HashSet<_>>(), live);
         }
-        assert!(store.blocks() <= pages + pages / 10 + 2, "{metric:?}: {} {pages}", store.blocks());
+        assert!(
+            store.blocks() <= pages + pages / 10 + 2,
+            "{metric:?}: {} {pages}",
+            store.blocks()
+        );
         vacuum(&mut index, 40, |_| true).expect("vacuum");
         let report = sound(&mut index);
         assert_eq!((report.nodes, report.rows.len()), (0, 0));
@@ -311,16 +361,24 @@ fn equal_rows() {
 fn few_different_rows() {
     for metric in METRICS {
         let n = 3000;
-        let data: Vec<Vec<f32>> =
-            (0..n).map(|i| Rng::new(i % 20).normals(7)).collect();
+        let data: Vec<Vec<f32>> = (0..n).map(|i| Rng::new(i % 20).normals(7)).collect();
         let store = build(params(7, 5, metric, Storage::Auto), &data, 2);
         let mut index = open(&store);
         insert_rows(&mut index, &data, n as usize, 40);
         let report = connected(&mut index);
         assert_eq!(report.rows.len(), 2 * n as usize);
         // Threads may race with the first of each.
-        assert!(report.nodes <= 40 || metric == Metric::InnerProduct, "{}", report.nodes);
-        let found = rows(&mut index, &data[0], settings(40, Resume::Relaxed), usize::MAX);
+        assert!(
+            report.nodes <= 40 || metric == Metric::InnerProduct,
+            "{}",
+            report.nodes
+        );
+        let found = rows(
+            &mut index,
+            &data[0],
+            settings(40, Resume::Relaxed),
+            usize::MAX,
+        );
         assert_eq!(found.len(), 2 * n as usize);
         println!("NODES {metric:?} {}", report.nodes);
     }

@@ -32,7 +32,14 @@ fn base(dims: usize, n: usize, metric: Metric, storage: Storage) -> Base {
     let mut index = open(&store);
     insert_rows(&mut index, &data, 0, 40);
     connected(&mut index);
-    Base { store, rows: data.into_iter().enumerate().map(|(i, x)| (tid(i), x)).collect() }
+    Base {
+        store,
+        rows: data
+            .into_iter()
+            .enumerate()
+            .map(|(i, x)| (tid(i), x))
+            .collect(),
+    }
 }
 
 const UNCOMMITTED: u32 = 1_000_000;
@@ -44,7 +51,12 @@ fn refuse_each(
     gone: impl Fn(Tid) -> bool,
     operation: impl Fn(&mut Index<MemoryStore>) -> Result<()>,
 ) {
-    let left: HashSet<Tid> = base.rows.iter().map(|r| r.0).filter(|&t| !gone(t)).collect();
+    let left: HashSet<Tid> = base
+        .rows
+        .iter()
+        .map(|r| r.0)
+        .filter(|&t| !gone(t))
+        .collect();
     for n in 0.. {
         let store = copy(&base.store);
         store.fail_after(Some(n));
@@ -54,12 +66,19 @@ fn refuse_each(
         store.forget_hints();
         let mut index = open(&store);
         let report = check::check(&mut index).expect("check");
-        assert!(report.problems.is_empty(), "write {n}: {:?}", report.problems);
+        assert!(
+            report.problems.is_empty(),
+            "write {n}: {:?}",
+            report.problems
+        );
         let all: HashSet<Tid> = report.rows.iter().copied().collect();
         assert!(left.is_subset(&all), "write {n}: rows are lost");
         for (row, x) in base.rows.iter().filter(|r| left.contains(&r.0)).step_by(7) {
             let found = rows(&mut index, x, settings(60, Resume::Relaxed), usize::MAX);
-            assert!(found.iter().any(|r| r.tid == *row), "write {n}: {row:?} is not found");
+            assert!(
+                found.iter().any(|r| r.tid == *row),
+                "write {n}: {row:?} is not found"
+            );
         }
         let more = clustered(12, index.layout().params.dims as usize, 77);
         insert_rows(&mut index, &more[..6], 5000, 40);
@@ -69,7 +88,10 @@ fn refuse_each(
         assert_eq!(stats.rows as usize, left.len() + 6, "write {n}");
         let report = connected(&mut index);
         let all: HashSet<Tid> = report.rows.iter().copied().collect();
-        assert!(left.is_subset(&all) && all.len() == report.rows.len(), "write {n}");
+        assert!(
+            left.is_subset(&all) && all.len() == report.rows.len(),
+            "write {n}"
+        );
         insert_rows(&mut index, &more[6..], 6000, 40);
         connected(&mut index);
         let q = &base.rows[0].1;
@@ -86,7 +108,10 @@ fn refuse_each(
 }
 
 fn uncommitted(i: u32) -> Tid {
-    Tid { block: UNCOMMITTED + i, offset: 3 }
+    Tid {
+        block: UNCOMMITTED + i,
+        offset: 3,
+    }
 }
 
 /// Nothing is dead but what the failed operation added.
@@ -181,7 +206,9 @@ fn rows_beyond_a_record() {
         for copies in [inline - 2, inline - 1, inline + 3, inline - 1 + list] {
             let base = with_twins(8, copies, metric);
             let x = base.rows[11].1.clone();
-            refuse_each(&base, nothing, |index| index.insert(&x, uncommitted(0), 0, 40));
+            refuse_each(&base, nothing, |index| {
+                index.insert(&x, uncommitted(0), 0, 40)
+            });
             refuse_each(&base, nothing, |index| {
                 (0..3).try_for_each(|i| index.insert(&x, uncommitted(i), 0, 40))
             });
@@ -241,7 +268,9 @@ fn failed_inserts_leave_no_space_behind() {
         let blocks = base.store.blocks();
         for round in 0..40 {
             base.store.fail_after(Some(1 + round % 4));
-            index.insert(&x, uncommitted(0), 1, 40).expect_err("a write is refused");
+            index
+                .insert(&x, uncommitted(0), 1, 40)
+                .expect_err("a write is refused");
             base.store.fail_after(None);
             vacuum(&mut index, 40, |t| t.block >= UNCOMMITTED).expect("vacuum");
             connected(&mut index);

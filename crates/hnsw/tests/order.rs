@@ -70,7 +70,11 @@ fn check_order(kind: Kind, dims: usize, n: usize, metric: Metric, storage: Stora
     let mut rng = Rng::new(dims as u64);
     let data: Vec<Vec<f32>> = (0..n).map(|_| vector(kind, dims, &mut rng)).collect();
     let params = params(dims, 8, metric, storage);
-    let store = if built { build(params, &data, 1) } else { create(params) };
+    let store = if built {
+        build(params, &data, 1)
+    } else {
+        create(params)
+    };
     let mut index = open(&store);
     if !built {
         insert_rows(&mut index, &data, 0, 40);
@@ -86,7 +90,10 @@ fn check_order(kind: Kind, dims: usize, n: usize, metric: Metric, storage: Stora
         for (ef, resume) in [(4, Resume::Strict), (40, Resume::Strict), (40, Resume::Off)] {
             let mut scan = scan(&index, &q, settings(ef, resume));
             let found = reorder(
-                || scan.next(&mut index).unwrap_or_else(|e| panic!("{name}: {e}")),
+                || {
+                    scan.next(&mut index)
+                        .unwrap_or_else(|e| panic!("{name}: {e}"))
+                },
                 |t| operator(metric, &q, &data[t.block as usize]),
                 usize::MAX,
             );

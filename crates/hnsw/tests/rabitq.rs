@@ -24,11 +24,21 @@ impl Setup {
     fn new(dims: usize, metric: Metric, seed: u64) -> Self {
         let layout = Layout::new(params(dims, 16, metric, Storage::Float32));
         let transform = Transform::new(&layout, &empty_meta(&layout, seed), Vec::new());
-        Self { metric, layout, transform }
+        Self {
+            metric,
+            layout,
+            transform,
+        }
     }
 
     fn edge(&self, u: &[f32], v: &[f32]) -> EdgeCode {
-        EdgeCode::new(distance::kernels(), self.metric, u, v, self.layout.code_dims)
+        EdgeCode::new(
+            distance::kernels(),
+            self.metric,
+            u,
+            v,
+            self.layout.code_dims,
+        )
     }
 
     fn distance(&self, q: &[f32], v: &[f32]) -> f64 {
@@ -63,7 +73,15 @@ impl Setup {
         (k.fastscan)(&codes, &tables, &mut sums);
         let mut out = [0.0];
         let base = self.distance(q, u) as f32;
-        (k.estimate)(&sums[3..4], &[edge.f_add], &[edge.f_rescale], delta, bias, base, &mut out);
+        (k.estimate)(
+            &sums[3..4],
+            &[edge.f_add],
+            &[edge.f_rescale],
+            delta,
+            bias,
+            base,
+            &mut out,
+        );
         f64::from(out[0])
     }
 }
@@ -87,7 +105,9 @@ fn triple(setup: &Setup, rng: &mut Rng) -> [Vec<f32>; 3] {
 fn errors(dims: usize, metric: Metric, fast: bool, count: usize) -> Vec<f64> {
     let mut rng = Rng::new(dims as u64);
     // The theory averages over rotations.
-    let setups: Vec<Setup> = (0..40).map(|seed| Setup::new(dims, metric, 1000 * seed)).collect();
+    let setups: Vec<Setup> = (0..40)
+        .map(|seed| Setup::new(dims, metric, 1000 * seed))
+        .collect();
     (0..count)
         .map(|i| {
             let setup = &setups[i % setups.len()];
@@ -98,13 +118,22 @@ fn errors(dims: usize, metric: Metric, fast: bool, count: usize) -> Vec<f64> {
                 false => setup.estimate(&q, &u, &edge),
             };
             let (qu, r): (Vec<f64>, Vec<f64>) = (0..u.len())
-                .map(|i| (f64::from(q[i]) - f64::from(u[i]), f64::from(v[i]) - f64::from(u[i])))
+                .map(|i| {
+                    (
+                        f64::from(q[i]) - f64::from(u[i]),
+                        f64::from(v[i]) - f64::from(u[i]),
+                    )
+                })
                 .unzip();
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             let orthogonal = dot(&qu, &qu) - dot(&qu, &r).powi(2) / dot(&r, &r);
             let (padded, code) = (setup.layout.padded as f64, setup.layout.code_dims as f64);
             let spread = (std::f64::consts::FRAC_PI_2 - code / padded).sqrt() / (code - 1.0).sqrt();
-            let factor = if metric == Metric::InnerProduct { 1.0 } else { 2.0 };
+            let factor = if metric == Metric::InnerProduct {
+                1.0
+            } else {
+                2.0
+            };
             let sigma = factor * (orthogonal * dot(&r, &r)).sqrt() * spread;
             (estimate - setup.distance(&q, &v)) / sigma
         })
@@ -122,7 +151,12 @@ fn check_errors(dims: usize, metric: Metric, fast: bool, count: usize) {
     assert!((0.6..1.4).contains(&square), "{name}");
     errors.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
     let at = |share: f64| errors[(share * (n - 1.0)) as usize].abs();
-    assert!(at(0.9) < 2.0 && at(0.999) < 4.5, "{name}: {} {}", at(0.9), at(0.999));
+    assert!(
+        at(0.9) < 2.0 && at(0.999) < 4.5,
+        "{name}: {} {}",
+        at(0.9),
+        at(0.999)
+    );
     assert!(at(1.0) < 8.0, "{name}: worst {}", at(1.0));
 }
 
@@ -173,10 +207,16 @@ fn exact_at_the_neighbour() {
             let size = setup.distance(&u, &v);
             assert!(estimate.abs() < 0.01 * size, "{dims}: {estimate} of {size}");
 
-            let setup = Setup { metric: Metric::InnerProduct, ..Setup::new(dims, Metric::L2, 7) };
+            let setup = Setup {
+                metric: Metric::InnerProduct,
+                ..Setup::new(dims, Metric::L2, 7)
+            };
             let estimate = setup.estimate(&v, &u, &setup.edge(&u, &v));
             let product = setup.distance(&v, &v);
-            assert!((estimate - product).abs() < 0.01 * size, "{dims}: {estimate} {product}");
+            assert!(
+                (estimate - product).abs() < 0.01 * size,
+                "{dims}: {estimate} {product}"
+            );
         }
     }
 }
@@ -194,9 +234,15 @@ fn duplicates_have_finite_estimates() {
                 let estimate = setup.estimate(q, u, &edge);
                 let expected = setup.distance(q, u);
                 let near = 1e-4 * (1.0 + expected.abs());
-                assert!((estimate - expected).abs() < near, "{metric:?}: {estimate} {expected}");
+                assert!(
+                    (estimate - expected).abs() < near,
+                    "{metric:?}: {estimate} {expected}"
+                );
                 let fast = setup.fast_estimate(q, u, &edge);
-                assert!((fast - expected).abs() < near, "{metric:?}: {fast} {expected}");
+                assert!(
+                    (fast - expected).abs() < near,
+                    "{metric:?}: {fast} {expected}"
+                );
             }
         }
     }

@@ -3,8 +3,8 @@
 mod common;
 
 use common::*;
-use hnsw::scan::{Resume, Row, Settings};
 use hnsw::memory::MemoryStore;
+use hnsw::scan::{Resume, Row, Settings};
 use hnsw::{Index, Metric, Storage};
 use std::collections::HashSet;
 
@@ -67,8 +67,16 @@ fn off_returns_the_beam() {
         for ef in [1, 2, 10, 100] {
             let found = drain(&mut index, &data[9], settings(ef, Resume::Off));
             let nodes: HashSet<_> = found.iter().map(|r| r.node).collect();
-            assert!(nodes.len() <= ef, "{metric:?} ef {ef}: {} nodes", nodes.len());
-            assert!(nodes.len() * 2 >= ef, "{metric:?} ef {ef}: {} nodes", nodes.len());
+            assert!(
+                nodes.len() <= ef,
+                "{metric:?} ef {ef}: {} nodes",
+                nodes.len()
+            );
+            assert!(
+                nodes.len() * 2 >= ef,
+                "{metric:?} ef {ef}: {} nodes",
+                nodes.len()
+            );
         }
     }
 }
@@ -78,10 +86,20 @@ fn a_limit_of_visits_ends_a_scan() {
     for metric in METRICS {
         let (store, data) = sample(metric);
         let mut index = open(&store);
-        let limited = Settings { max_visits: 300, ..settings(20, Resume::Relaxed) };
+        let limited = Settings {
+            max_visits: 300,
+            ..settings(20, Resume::Relaxed)
+        };
         let found = drain(&mut index, &data[1], limited);
-        assert!((20..N).contains(&found.len()), "{metric:?}: {}", found.len());
-        let first_only = Settings { max_visits: 0, ..settings(20, Resume::Relaxed) };
+        assert!(
+            (20..N).contains(&found.len()),
+            "{metric:?}: {}",
+            found.len()
+        );
+        let first_only = Settings {
+            max_visits: 0,
+            ..settings(20, Resume::Relaxed)
+        };
         assert!(drain(&mut index, &data[1], first_only).len() >= 10);
     }
 }
@@ -92,10 +110,16 @@ fn a_limit_of_memory_ends_a_scan() {
     for metric in METRICS {
         let (store, data) = sample(metric);
         let mut index = open(&store);
-        let without = Settings { memory: 0, ..settings(20, Resume::Relaxed) };
+        let without = Settings {
+            memory: 0,
+            ..settings(20, Resume::Relaxed)
+        };
         let found = drain(&mut index, &data[1], without).len();
         assert!((10..N).contains(&found), "{metric:?}: {found}");
-        let little = Settings { memory: 24 * 100, ..settings(20, Resume::Relaxed) };
+        let little = Settings {
+            memory: 24 * 100,
+            ..settings(20, Resume::Relaxed)
+        };
         let more = drain(&mut index, &data[1], little).len();
         assert!((found..N).contains(&more), "{metric:?}: {found} {more}");
     }

@@ -16,11 +16,18 @@ fn setup(dims: usize, metric: Metric, seed: u64, centre: Vec<f32>) -> (Layout, T
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+        .sum()
 }
 
 fn distance(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>().sqrt()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
+        .sum::<f64>()
+        .sqrt()
 }
 
 /// The documented rotation, in f64 and by its definition.
@@ -71,7 +78,10 @@ fn keeps_distances_and_products() {
             let (a, b) = (rng.normals(dims), rng.normals(dims));
             let near = |x: f64, y: f64, size: f64| (x - y).abs() <= 1e-5 * size;
             let (ya, yb) = (with_centre.apply(&a).y, with_centre.apply(&b).y);
-            assert!(near(distance(&ya, &yb), distance(&a, &b), 1.0 + distance(&a, &b)), "{dims}");
+            assert!(
+                near(distance(&ya, &yb), distance(&a, &b), 1.0 + distance(&a, &b)),
+                "{dims}"
+            );
             let (ya, yb) = (transform.apply(&a).y, transform.apply(&b).y);
             let size = f64::from(norm(&a)) * f64::from(norm(&b));
             assert!(near(dot(&ya, &yb), dot(&a, &b), size), "{dims}");
@@ -84,15 +94,26 @@ fn keeps_distances_and_products() {
 fn follows_its_definition_within_its_slack() {
     for dims in DIMS {
         for scale in [1e-6f32, 1.0, 1e6] {
-            let x: Vec<f32> = Rng::new(2).normals(dims).iter().map(|v| v * scale).collect();
+            let x: Vec<f32> = Rng::new(2)
+                .normals(dims)
+                .iter()
+                .map(|v| v * scale)
+                .collect();
             let (layout, transform) = setup(dims, Metric::InnerProduct, 77, Vec::new());
             let rotated = transform.apply(&x);
             let expected = reference(&x, layout.padded, 77);
-            let off: f64 =
-                rotated.y.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum();
+            let off: f64 = rotated
+                .y
+                .iter()
+                .zip(&expected)
+                .map(|(a, b)| (f64::from(*a) - b).powi(2))
+                .sum();
             let (off, slack) = (off.sqrt(), f64::from(rotated.slack));
             assert!(off <= slack, "{dims}: off by {off}, allowed {slack}");
-            assert!(slack <= 1e-5 * f64::from(rotated.norm), "{dims}: slack {slack} is no use");
+            assert!(
+                slack <= 1e-5 * f64::from(rotated.norm),
+                "{dims}: slack {slack} is no use"
+            );
         }
     }
 }
@@ -107,8 +128,12 @@ fn centring_is_within_the_slack() {
         let rotated = transform.apply(&x);
         let difference: Vec<f32> = x.iter().zip(&centre).map(|(x, c)| x - c).collect();
         let expected = reference(&difference, layout.padded, 9);
-        let off: f64 =
-            rotated.y.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum();
+        let off: f64 = rotated
+            .y
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| (f64::from(*a) - b).powi(2))
+            .sum();
         assert!(off.sqrt() <= f64::from(rotated.slack), "{dims}");
     }
 }
@@ -158,23 +183,40 @@ fn error_bound_of_a_stored_vector() {
     let kernels = distance::kernels();
     for metric in METRICS {
         for storage in STORAGES {
-            for (dims, scale) in [(3, 1.0f32), (100, 1e-8), (100, 1e8), (1536, 1.0), (64, 1e-44)] {
+            for (dims, scale) in [
+                (3, 1.0f32),
+                (100, 1e-8),
+                (100, 1e8),
+                (1536, 1.0),
+                (64, 1e-44),
+            ] {
                 let layout = Layout::new(params(dims, 16, metric, storage));
                 let transform = Transform::new(&layout, &empty_meta(&layout, 1), Vec::new());
-                let x: Vec<f32> = Rng::new(8).normals(dims).iter().map(|v| v * scale).collect();
+                let x: Vec<f32> = Rng::new(8)
+                    .normals(dims)
+                    .iter()
+                    .map(|v| v * scale)
+                    .collect();
                 let rotated = transform.apply(&x);
                 let stored = Stored::encode(kernels, &layout, &rotated);
                 let mut back = vec![0.0; layout.padded];
                 decode(kernels, storage, &stored.bytes, stored.scale, &mut back);
-                let differences =
-                    rotated.y.iter().zip(&back).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
+                let differences = rotated
+                    .y
+                    .iter()
+                    .zip(&back)
+                    .map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
                 let off = match metric {
                     Metric::L1 => differences.sum::<f64>(),
                     _ => differences.map(|d| d * d).sum::<f64>().sqrt(),
                 };
                 let name = format!("{metric:?} {storage:?} {dims} {scale:e}");
                 // Below this, queries allow for underflow themselves.
-                assert!(off <= f64::from(stored.err) + 1e-30, "{name}: {off} {}", stored.err);
+                assert!(
+                    off <= f64::from(stored.err) + 1e-30,
+                    "{name}: {off} {}",
+                    stored.err
+                );
                 let size = match metric {
                     Metric::Cosine => 1.0,
                     Metric::L1 => f64::from(norm(&x)) * (dims as f64).sqrt(),
@@ -186,7 +228,11 @@ fn error_bound_of_a_stored_vector() {
                     _ => 0.03,
                 };
                 if scale > 1e-40 {
-                    assert!(f64::from(stored.err) <= allowed * size, "{name}: {}", stored.err);
+                    assert!(
+                        f64::from(stored.err) <= allowed * size,
+                        "{name}: {}",
+                        stored.err
+                    );
                 }
             }
         }

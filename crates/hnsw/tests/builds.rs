@@ -1,0 +1,148 @@
+//! Builds: by many threads, of any number of rows, stopped midway.
+
+mod common;
+
+use common::*;
+use hnsw::build::{Batch, Builder, HeapArena, Job};
+use hnsw::scan::Resume;
+use hnsw::{Error, Metric, Storage};
+use std::collections::HashSet;
+
+#[test]
+fn many_threads() {
+    for (metric, storage) in [(Metric::L2, Storage::Int8), (Metric::L1, Storage::Float32)] {
+        let data = clustered(4000, 16, 6);
+        for _ in 0..2 {
+            let store = build(params(16, 8, metric, storage), &data, 4);
+            let mut index = open(&store);
+            let report = connected(&mut index);
+            let rows: HashSet<_> = report.rows.iter().copied().collect();
+            assert_eq!((report.rows.len(), rows.len()), (4000, 4000));
+            let found = recall(&mut index, &data, 100, 10, 40);
+            assert!(found >= 0.97, "{metric:?}: recall {found}");
+        }
+    }
+}
+
+/// One thread gives the same pages each time.
+#[test]
+fn one_thread_is_deterministic() {
+    use hnsw::store::PageStore;
+    let data = clustered(700, 20, 6);
+    let params = params(20, 8, Metric::Cosine, Storage::Auto);
+    let (a, b) = (build(params, &data, 1), build(params, &data, 1));
+    assert_eq!(a.blocks(), b.blocks());
+    for block in 0..a.blocks() {
+        let (x, y) = (a.read(block, |p| *p).expect("page"), b.read(block, |p| *p).expect("page"));
+        assert!(x.bytes() == y.bytes(), "block {block}");
+    }
+}
+
+#[test]
+fn any_number_of_rows() {
+    for metric in METRICS {
+        for n in [0, 1, 2, 3, 255, 256, 257, 513] {
+            let data = clustered(n, 5, 7);
+            let store = build(params(5, 4, metric, Storage::Auto), &data, 2);
+            let mut index = open(&store);
+            let report = connected(&mut index);
+            assert_eq!((report.rows.len(), report.nodes), (n, n), "{metric:?}");
+            let found = rows(&mut index, &[0.4; 5], settings(10, Resume::Relaxed), usize::MAX);
+            assert_eq!(found.len(), n, "{metric:?}");
+            // And more come.
+            insert_rows(&mut index, &clustered(20, 5, 8), n, 40);
+            assert_eq!(connected(&mut index).rows.len(), n + 20);
+        }
+    }
+}
+
+/// Batches need not be full, nor the first ones first.
+#[test]
+fn short_batches() {
+    let data = clustered(300, 5, 9);
+    let params = params(5, 4, Metric::L2, Storage::Float32);
+    let builder: Builder<HeapArena> = Builder::new(params, 40, SEED, Vec::new());
+    let mut next = 0;
+    for size in [1, 0, 100, 3, 0, 196] {
+        let mut batch = Batch::new(builder.layout());
+        assert!(batch.is_empty());
+        for _ in 0..size {
+            builder.push(&mut batch, &data[next], tid(next));
+            next += 1;
+        }
+        assert_eq!((batch.len(), batch.is_full()), (size, false));
+        assert_eq!(batch.values().len(), 5 * size);
+        let job = builder.prepare(&HeapArena, batch).expect("memory");
+        builder.run(job).expect("not stopped");
+    }
+    let plan = builder.finish().expect("plan");
+    assert_eq!(plan.nodes(), 300);
+    let store = hnsw::memory::MemoryStore::new();
+    store.set_pages(
+        (0..plan.blocks() as u32)
+            .map(|block| {
+                let mut body = hnsw::page::Body::ZERO;
+                plan.encode(block, &mut body);
+                body
+            })
+            .collect(),
+    );
+    let mut index = open(&store);
+    assert_eq!(connected(&mut index).rows.len(), 300);
+    assert!(recall(&mut index, &data, 50, 10, 20) > 0.95);
+}
+
+fn job(builder: &Builder<HeapArena>, data: &[Vec<f32>]) -> Job<HeapArena> {
+    let mut batch = Batch::new(builder.layout());
+    data.iter().enumerate().for_each(|(i, x)| builder.push(&mut batch, x, tid(i)));
+    builder.prepare(&HeapArena, batch).expect("memory")
+}
+
+#[test]
+fn stops_early() {
+    let data = clustered(256, 8, 9);
+    let params = params(8, 4, Metric::L2, Storage::Auto);
+    let builder: Builder<HeapArena> = Builder::new(params, 40, SEED, Vec::new());
+    builder.run(job(&builder, &data)).expect("not stopped yet");
+    builder.stop();
+    assert_eq!(builder.run(job(&builder, &data)), Err(Error::Stopped));
+    assert_eq!(builder.finish().err(), Some(Error::Stopped));
+}
+
+/// Threads that are at work when the build is stopped end, long before the work is done.
+#[test]
+fn stops_threads_at_work() {
+    let data = clustered(256, 64, 9);
+    let params = params(64, 16, Metric::L2, Storage::Auto);
+    let builder: Builder<HeapArena> = Builder::new(params, 400, SEED, Vec::new());
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                while builder.run(job(&builder, &data)).is_ok() {
+                    // It ends by being stopped alone.
+                    done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+        while done.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        builder.stop();
+    });
+    assert_eq!(builder.run(job(&builder, &data)), Err(Error::Stopped));
+}
+
+/// The graph that a build leaves takes inserts as well as one made by inserts.
+#[test]
+fn inserts_after_a_build() {
+    for metric in METRICS {
+        let data = clustered(1500, 12, 10);
+        let store = build(params(12, 8, metric, Storage::Auto), &data[..700], 1);
+        let mut index = open(&store);
+        insert_rows(&mut index, &data[700..], 700, 64);
+        assert_eq!(connected(&mut index).rows.len(), 1500);
+        let found = recall(&mut index, &data, 100, 10, 40);
+        assert!(found >= 0.97, "{metric:?}: recall {found}");
+    }
+}

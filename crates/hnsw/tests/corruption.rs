@@ -1,0 +1,317 @@
+//! Pages that hold anything at all: every operation ends, with a result or an error, after a
+//! bounded number of page visits.
+
+mod common;
+
+use common::Rng;
+use common::*;
+use hnsw::memory::MemoryStore;
+use hnsw::page::{BODY_SIZE, Body};
+use hnsw::scan::{Resume, Scan, Settings};
+use hnsw::store::PageStore;
+use hnsw::vacuum::{count, vacuum};
+use hnsw::{Error, Index, Metric, Result, Storage, check};
+use proptest::prelude::*;
+
+/// Far more visits than any operation on the small indexes here needs.
+const MOST_READS: u64 = 1_000_000;
+
+fn pages(store: &MemoryStore) -> Vec<Body> {
+    (0..store.blocks())
+        .map(|b| store.read(b, |body| *body).expect("page"))
+        .collect()
+}
+
+/// An index with all kinds of pages, levels and lists, some dead nodes and some free slots.
+fn sample(dims: usize, metric: Metric, storage: Storage) -> Vec<Body> {
+    let store = create(params(dims, 3, metric, storage));
+    let mut index = open(&store);
+    let mut data = clustered(24, dims, 4);
+    data.extend(vec![data[3].clone(); if dims > 1000 { 1400 } else { 90 }]);
+    insert_rows(&mut index, &data, 0, 40);
+    vacuum(&mut index, 40, |t| t.block < 24 && t.block % 5 == 4).expect("vacuum");
+    index.insert(&data[20], tid(9000), 2, 40).expect("insert");
+    // A vacuum that is cut short leaves dead nodes.
+    store.fail_after(Some(8));
+    vacuum(&mut index, 40, |t| t.block < 24 && t.block % 5 == 2).expect_err("refused");
+    store.fail_after(None);
+    sound(&mut index);
+    pages(&store)
+}
+
+/// Says what was being tried if a test panics.
+struct Trying(String);
+
+impl Drop for Trying {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("while trying {}", self.0);
+        }
+    }
+}
+
+fn drain(index: &mut Index<MemoryStore>, q: &[f32], settings: Settings) -> Result<()> {
+    let mut scan: Scan = scan(index, q, settings);
+    while scan.next(index)?.is_some() {}
+    Ok(())
+}
+
+/// Every operation on an index of these pages; how many found that it is corrupted.
+fn survive(pages: &[Body], what: impl Into<String>) -> usize {
+    let mut refused = 0;
+    let _trying = Trying(what.into());
+    let operations: [fn(&mut Index<MemoryStore>, &[f32]) -> Result<()>; 7] = [
+        |index, q| drain(index, q, settings(10, Resume::Strict)),
+        |index, q| drain(index, q, settings(3, Resume::Relaxed)),
+        |index, q| insert_row(index, q, tid(7000), &mut Rng::new(1), 20),
+        |index, q| index.insert(q, tid(7001), 1, 20),
+        |index, _| check::check(index).map(|_| ()),
+        |index, _| vacuum(index, 20, |t| t.block % 3 == 0).map(|_| ()),
+        |index, _| count(index).map(|_| ()),
+    ];
+    let store = MemoryStore::new();
+    for (i, operation) in operations.iter().enumerate() {
+        // Vacuum is tried on the pages as inserts left them.
+        if i < 5 {
+            store.set_pages(pages.to_vec());
+        }
+        store.limit_reads(Some(store.reads() + MOST_READS));
+        let result = Index::open(&store).and_then(|mut index| {
+            let dims = index.layout().params.dims as usize;
+            let q: Vec<f32> = (0..dims).map(|i| 0.3 + i as f32 * 0.01).collect();
+            operation(&mut index, &q)
+        });
+        match result {
+            Ok(()) => {}
+            Err(Error::Corrupted { .. } | Error::Version(_) | Error::Full) => refused += 1,
+            Err(e) => panic!("operation {i}: {e}"),
+        }
+    }
+    refused
+}
+
+/// Words that stand for much: none, all, NaN, infinity, a small id, a large float, a negative one.
+const WORDS: [u32; 7] = [
+    0,
+    u32::MAX,
+    0x7FC0_0000,
+    0x7F80_0000,
+    3,
+    0x7F7F_FFFF,
+    0xBF80_0000,
+];
+
+/// Damages words of a page one at a time: all up to `head`, then one in `step`; how often some
+/// operation noticed and how often none did.
+fn damage(original: &[Body], block: usize, head: usize, step: usize) -> (usize, usize) {
+    let mut counts = (0, 0);
+    let words = (0..head / 4).chain((head / 4..BODY_SIZE / 4).step_by(step));
+    for (n, word) in words.enumerate() {
+        let at = 4 * word;
+        let mut tries: Vec<[u8; 4]> = Vec::new();
+        let old: [u8; 4] = original[block].bytes()[at..at + 4]
+            .try_into()
+            .expect("four bytes");
+        if at < head {
+            tries.extend(WORDS.map(u32::to_ne_bytes));
+            // Fields of one or two bytes.
+            for i in 0..4 {
+                tries.extend([0, 0xFF, old[i] ^ 1, old[i].wrapping_add(1)].map(|v| {
+                    let mut new = old;
+                    new[i] = v;
+                    new
+                }));
+            }
+        } else {
+            tries.push(WORDS[n % WORDS.len()].to_ne_bytes());
+            tries.push([old[0] ^ 1, old[1], old[2] ^ 0x40, old[3]]);
+        }
+        for new in tries.into_iter().filter(|new| *new != old) {
+            let mut pages = original.to_vec();
+            pages[block].bytes_mut()[at..at + 4].copy_from_slice(&new);
+            match survive(&pages, format!("block {block}, offset {at}: {new:?}")) {
+                0 => counts.1 += 1,
+                _ => counts.0 += 1,
+            }
+        }
+    }
+    counts
+}
+
+/// Fields of the metapage, the centre and of a few pages of nodes and lists.
+fn damage_all_kinds(dims: usize, metric: Metric, storage: Storage, every: usize) {
+    let original = sample(dims, metric, storage);
+    assert_eq!(survive(&original, "nothing"), 0);
+    let mut counts = (0, 0);
+    for block in 0..original.len() {
+        let kind = original[block].header().kind;
+        let (head, step) = match kind {
+            1 => (40, 300),
+            2 => (8, 400),
+            4 => (16, 500),
+            _ => (48, 5),
+        };
+        let rare = kind >= 3 && block % every != original.len() % every;
+        let first_of_kind = original.iter().position(|p| p.header().kind == kind) == Some(block);
+        if !rare || first_of_kind {
+            let (noticed, lived_with) = damage(&original, block, head, step);
+            counts = (counts.0 + noticed, counts.1 + lived_with);
+        }
+    }
+    assert!(counts.0 > 200 && counts.1 > 200, "{counts:?}");
+}
+
+#[test]
+fn l2() {
+    damage_all_kinds(8, Metric::L2, Storage::Int8, 1);
+}
+
+#[test]
+fn inner_product() {
+    damage_all_kinds(24, Metric::InnerProduct, Storage::Float16, 1);
+}
+
+#[test]
+fn cosine() {
+    damage_all_kinds(24, Metric::Cosine, Storage::Float32, 1);
+}
+
+#[test]
+fn l1() {
+    damage_all_kinds(8, Metric::L1, Storage::Float32, 1);
+}
+
+#[test]
+fn split_records() {
+    damage_all_kinds(2100, Metric::L2, Storage::Float32, 20);
+}
+
+/// Headers and lanes of every slot, not of the first on a page alone.
+#[test]
+fn every_slot() {
+    for metric in [Metric::L2, Metric::L1] {
+        let original = sample(8, metric, Storage::Float32);
+        let params = params(8, 3, metric, Storage::Float32);
+        let layout = hnsw::Layout::new(params);
+        for block in layout.first_block() as usize..original.len() {
+            for slot in 0..layout.slots {
+                let start = layout.record_range(slot).start;
+                for word in 0..12 {
+                    for value in [u32::MAX, 1, 0x0102_0301] {
+                        let mut pages = original.clone();
+                        let at = start + 4 * word;
+                        pages[block].bytes_mut()[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+                        survive(&pages, format!("block {block}, slot {slot}, word {word}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The file ends early, pages are empty, or stand in the place of others.
+#[test]
+fn whole_pages() {
+    for (dims, metric) in [(8, Metric::L2), (24, Metric::L1), (2100, Metric::L2)] {
+        let original = sample(dims, metric, Storage::Float32);
+        for block in 0..original.len() {
+            survive(&original[..block], format!("the first {block} blocks"));
+            for fill in [0u8, 0xFF] {
+                let mut pages = original.clone();
+                pages[block].bytes_mut().fill(fill);
+                survive(&pages, format!("block {block} all {fill}"));
+            }
+            let mut pages = original.clone();
+            pages[block] = original[(block * 7 + 3) % original.len()];
+            survive(&pages, format!("block {block} is another"));
+        }
+    }
+}
+
+/// Lists that lead back to themselves.
+#[test]
+fn circular_lists_of_rows() {
+    for dims in [8, 2100] {
+        let params = params(dims, 3, Metric::L2, Storage::Float32);
+        let layout = hnsw::Layout::new(params);
+        let original = sample(dims, Metric::L2, Storage::Float32);
+        let mut lists = 0;
+        for block in layout.first_block() as usize..original.len() {
+            for slot in 0..layout.slots {
+                let start = layout.record_range(slot).start;
+                if original[block].header().kind != 3 || original[block].bytes()[start] != 3 {
+                    continue;
+                }
+                let id = layout.id(block as u32, slot).expect("id");
+                let mut pages = original.clone();
+                pages[block].bytes_mut()[start + 8..start + 12].copy_from_slice(&id.to_ne_bytes());
+                survive(&pages, format!("list {id} leads to itself"));
+                let store = MemoryStore::new();
+                store.set_pages(pages);
+                let report = check::check(&mut open(&store)).expect("check");
+                assert!(report.problems.iter().any(|p| p.contains("circular")));
+                lists += 1;
+            }
+        }
+        assert!(lists > 0);
+    }
+}
+
+#[test]
+fn a_later_version_is_named() {
+    let mut pages = sample(8, Metric::L2, Storage::Float32);
+    pages[0].bytes_mut()[4..6].copy_from_slice(&2u16.to_ne_bytes());
+    let store = MemoryStore::new();
+    store.set_pages(pages);
+    assert_eq!(Index::open(&store).err(), Some(Error::Version(2)));
+}
+
+/// What [`check::check`] is for: damage that operations live with is found.
+#[test]
+fn check_finds_damage() {
+    let original = sample(8, Metric::L2, Storage::Float32);
+    let layout = hnsw::Layout::new(params(8, 3, Metric::L2, Storage::Float32));
+    let first = layout.first_block() as usize;
+    // The first slot is a live node: its first lane, its link and the code of its first lane.
+    let start = layout.record_range(0).start;
+    assert_eq!(original[first].bytes()[start], 1);
+    let lanes = start + 32;
+    for (at, value) in [
+        (lanes, u32::MAX - 1),
+        (lanes, 0),
+        (lanes + 4 * layout.lanes, 0x4640_0000),
+    ] {
+        let mut pages = original.clone();
+        pages[first].bytes_mut()[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+        let store = MemoryStore::new();
+        store.set_pages(pages);
+        let report = check::check(&mut open(&store)).expect("check");
+        assert!(!report.problems.is_empty(), "offset {at}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000, failure_persistence: None, ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn random_bytes(
+        kind in 0usize..4,
+        changes in proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u8>()), 1..30),
+    ) {
+        use std::sync::OnceLock;
+        static SAMPLES: OnceLock<Vec<Vec<Body>>> = OnceLock::new();
+        let samples = SAMPLES.get_or_init(|| {
+            METRICS.iter().map(|&m| sample(12, m, Storage::Float16)).collect()
+        });
+        let mut pages = samples[kind].clone();
+        for (block, at, value) in &changes {
+            let block = usize::from(*block) % pages.len();
+            // Half of the changes go to where headers and lanes are.
+            let at = if value % 2 == 0 { at % 600 } else { at % BODY_SIZE as u16 };
+            pages[block].bytes_mut()[usize::from(at)] = value.rotate_left(1);
+        }
+        survive(&pages, format!("{changes:?}"));
+    }
+}
