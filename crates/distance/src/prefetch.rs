@@ -1,5 +1,8 @@
 //! Hints to the memory system.
-#![allow(unsafe_code, reason = "the intrinsic is unsafe; a prefetch has no effect on any value")]
+#![allow(
+    unsafe_code,
+    reason = "the intrinsic is unsafe; a prefetch has no effect on any value"
+)]
 
 /// Says that `bytes` will be read soon: the first kilobyte is fetched into the cache.
 #[inline]

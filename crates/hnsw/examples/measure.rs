@@ -16,15 +16,23 @@ fn npy(path: &str) -> (Vec<u8>, usize, usize) {
     let bytes = std::fs::read(path).expect("readable file");
     let header = u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
     let text = String::from_utf8_lossy(&bytes[10..10 + header]).to_string();
-    let shape = text.split('(').nth(1).and_then(|s| s.split(')').next()).expect("shape");
-    let mut dims = shape.split(',').filter_map(|s| s.trim().parse::<usize>().ok());
+    let shape = text
+        .split('(')
+        .nth(1)
+        .and_then(|s| s.split(')').next())
+        .expect("shape");
+    let mut dims = shape
+        .split(',')
+        .filter_map(|s| s.trim().parse::<usize>().ok());
     let (n, d) = (dims.next().expect("rows"), dims.next().expect("columns"));
     (bytes[10 + header..].to_vec(), n, d)
 }
 
 fn vectors(path: &str) -> (Vec<f32>, usize, usize) {
     let (bytes, n, d) = npy(path);
-    let values = bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32());
+    let values = bytes
+        .chunks_exact(2)
+        .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32());
     (values.collect(), n, d)
 }
 
@@ -33,8 +41,10 @@ fn main() {
     let (base, n, d) = vectors(&args[1]);
     let (queries, nq, _) = vectors(&args[2]);
     let (truth, _, k) = npy(&args[3]);
-    let truth: Vec<i32> =
-        truth.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let truth: Vec<i32> = truth
+        .chunks_exact(4)
+        .map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
     let metric = match args[4].as_str() {
         "l2" => Metric::L2,
         "ip" => Metric::InnerProduct,
@@ -49,10 +59,18 @@ fn main() {
         _ => Storage::Auto,
     };
     let efc = number(6, 64);
-    let params = Params { dims: d as u32, m: number(5, 16) as u16, metric, storage };
+    let params = Params {
+        dims: d as u32,
+        m: number(5, 16) as u16,
+        metric,
+        storage,
+    };
     let store = MemoryStore::new();
     let start = Instant::now();
-    let tid = |i: usize| Tid { block: i as u32, offset: 1 };
+    let tid = |i: usize| Tid {
+        block: i as u32,
+        offset: 1,
+    };
     if args.get(8).is_some_and(|s| s == "insert") {
         Index::create(&store, params, 42).expect("create");
         let mut index = Index::open(&store).expect("open");
@@ -75,7 +93,10 @@ fn main() {
         let builder: Builder<HeapArena> = Builder::new(params, efc, 42, Vec::new());
         for x in base.chunks_exact(d).take(10_000) {
             let y = builder.transform().unrotated(x);
-            centre.iter_mut().zip(y).for_each(|(c, y)| *c += y / 10_000f32.min(n as f32));
+            centre
+                .iter_mut()
+                .zip(y)
+                .for_each(|(c, y)| *c += y / 10_000f32.min(n as f32));
         }
         let builder: Builder<HeapArena> = Builder::new(params, efc, 42, centre);
         rayon::in_place_scope(|s| {
@@ -101,7 +122,11 @@ fn main() {
                 body
             })
             .collect();
-        println!("pages {} {:.2} s", pages.len(), start.elapsed().as_secs_f64());
+        println!(
+            "pages {} {:.2} s",
+            pages.len(),
+            start.elapsed().as_secs_f64()
+        );
         store.set_pages(pages);
     }
     let mut index = Index::open(&store).expect("open");
