@@ -126,7 +126,7 @@ impl Options {
         })
     }
 
-    /// Neighbours of a node on upper levels; half of those on the lowest.
+    /// Half the neighbours that a node has on each level at most.
     pub fn m(&self) -> u16 {
         self.m as u16
     }

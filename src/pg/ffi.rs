@@ -4,7 +4,8 @@ use pgrx::pg_sys::{self, Buffer, Oid};
 use std::ffi::c_int;
 
 // The guard around a call costs more than these do. They raise no error with a valid, pinned
-// buffer: a backend here holds one content lock at a time.
+// buffer. A backend here holds the content lock of one index page at a time, and takes one of the
+// table's under it only where it marks dead rows.
 unsafe extern "C-unwind" {
     pub fn LockBuffer(buffer: Buffer, mode: c_int);
     pub fn UnlockReleaseBuffer(buffer: Buffer);

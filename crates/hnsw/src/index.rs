@@ -140,7 +140,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         }
     }
 
-    /// Changes the metapage; `f` says whether there is something to change.
+    /// Changes the metapage.
     pub(crate) fn update_meta(&mut self, f: impl FnOnce(&mut Meta) -> Result<()>) -> Result<()> {
         self.meta = self.store.write(Meta::BLOCK, |body| {
             let mut meta = Meta::read(body)?;

@@ -28,6 +28,9 @@ const NEXT_ENTRIES: usize = 4;
 /// How often an insert starts anew because a vacuum took away what it had found.
 const MAX_TRIES: usize = 100;
 
+/// Nodes that are asked for a lane when none of a new node's neighbours has one.
+const MAX_ASKED: usize = 1000;
+
 /// A node that a new one may link to.
 struct Neighbour {
     id: NodeId,
@@ -90,10 +93,11 @@ impl<S: PageStore> Index<'_, S> {
         let id = self.write_records(node, &[Vec::new()])?[0];
         let mut done = false;
         self.update_meta(|meta| {
-            done = meta.entry == old;
-            if done {
+            if meta.entry == old {
                 (meta.entry, meta.entry_level) = (id, 0);
             }
+            // A vacuum that looks for a live node may have been faster.
+            done = meta.entry == id;
             Ok(())
         })?;
         if !done {
@@ -135,9 +139,17 @@ impl<S: PageStore> Index<'_, S> {
         lists.resize_with(usize::from(level) + 1, Vec::new);
         let ids = self.write_records(node, &lists)?;
         for (lc, list) in lists.iter().enumerate() {
-            self.link_back(node, query, ids[lc], lc as u8, list)?;
+            let anchored = self.link_back(node, query, ids[lc], lc as u8, list)?;
+            if lc == 0 && !anchored {
+                // None of the neighbours lives any more: nothing knows the node yet.
+                for &id in ids.iter().rev() {
+                    alloc::free(self, id)?;
+                }
+                return Ok(false);
+            }
         }
         if level > top {
+            self.refresh()?;
             self.anchor_entry(node, ids[0])?;
             let entry = ids[usize::from(level)];
             self.update_meta(|meta| {
@@ -264,6 +276,7 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// Links the neighbours back to the new node; the nearest one that can becomes its anchor.
+    /// `false` if none can.
     fn link_back(
         &self,
         node: &NewNode,
@@ -271,7 +284,7 @@ impl<S: PageStore> Index<'_, S> {
         id: NodeId,
         level: u8,
         list: &[Neighbour],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut anchored = false;
         let mut nearest_first: Vec<&Neighbour> = list.iter().collect();
         nearest_first.sort_by(|a, b| a.distance.total_cmp(&b.distance));
@@ -292,7 +305,59 @@ impl<S: PageStore> Index<'_, S> {
             anchored |= self.link(&target, &link, query)?;
             self.store.check_interrupts();
         }
-        Ok(())
+        if !anchored && level == 0 {
+            anchored = self.anchor_farther_off(node, query, id, list)?;
+        }
+        Ok(anchored)
+    }
+
+    /// Where all lanes of all its neighbours are anchors, a node gets one from those behind them.
+    fn anchor_farther_off(
+        &self,
+        node: &NewNode,
+        query: &Query,
+        id: NodeId,
+        list: &[Neighbour],
+    ) -> Result<bool> {
+        let mut seen: Vec<NodeId> = vec![id];
+        seen.extend(list.iter().map(|n| n.id));
+        let mut next = 1;
+        while next < seen.len() {
+            self.store.check_interrupts();
+            let behind = self.with_record(seen[next], |r| r.neighbours().to_vec())?;
+            next += 1;
+            for at in behind {
+                if seen.len() > MAX_ASKED {
+                    return Ok(false);
+                }
+                if seen.contains(&at) {
+                    continue;
+                }
+                seen.push(at);
+                let Some((header, y)) = self.load(at, 0)? else {
+                    continue;
+                };
+                let distance = self.between(&y, &node.y);
+                let edge = self.edge(&y, &node.y);
+                let generation = header.generation;
+                let target = LinkTarget {
+                    id: at,
+                    generation,
+                    level: 0,
+                    y: &y,
+                };
+                let link = NewLink {
+                    id,
+                    distance,
+                    edge,
+                    anchor: true,
+                };
+                if self.link(&target, &link, query)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The old entry point has no anchor of its own: the node that takes its place becomes it.

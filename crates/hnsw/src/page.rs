@@ -16,7 +16,7 @@ pub const HEADER_SIZE: usize = size_of::<PageHeader>();
 pub const CONTENT_SIZE: usize = BODY_SIZE - HEADER_SIZE;
 
 /// The first bytes of every initialised body.
-pub const MAGIC: u32 = 0x77_6e_73_68;
+pub const MAGIC: u32 = u32::from_le_bytes(*b"hnsw");
 /// The version of the format that this library writes.
 pub const VERSION: u16 = 1;
 

@@ -15,6 +15,9 @@ use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+/// Candidates of a search that goes on; a beam's cost grows with its square.
+const LARGEST_BATCH: usize = 1024;
+
 /// When and how a scan goes on behind the first `ef` nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
@@ -276,8 +279,7 @@ impl Scan {
             if self.settings.resume == Resume::Strict && late {
                 continue;
             }
-            let next = self.found.peek().filter(|_| self.within > 0);
-            let apart_from_next = next.is_none_or(|n| upper < n.bounds.lower);
+            let apart_from_next = self.found.peek().is_none_or(|n| upper < n.bounds.lower);
             let exact = self.settings.resume == Resume::Relaxed
                 || apart_from_next && self.last_upper < lower;
             self.last_lower = self.last_lower.max(lower);
@@ -385,7 +387,7 @@ impl Scan {
         frontier.keep_discarded =
             (self.settings.memory / 24).saturating_sub(self.waiting.len() + frontier.visited.len());
         // Ever larger batches: the fewer there are, the fewer rows come late.
-        self.ef = (2 * self.ef).min(self.settings.max_visits);
+        self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
         frontier.beam = Beam::new(self.ef);
         let mut count = 0;
         while count < self.ef

@@ -168,11 +168,6 @@ impl Beam {
             ..candidate
         });
     }
-
-    /// The nearest unexpanded candidate.
-    fn peek(&self) -> Option<NodeId> {
-        self.next_waiting().map(|at| self.ids[at])
-    }
 }
 
 /// The nodes that a search has dealt with: open addressing with linear probing.
@@ -323,9 +318,6 @@ pub fn expand<S: PageStore>(
         let new = frontier.visited.insert(id);
         if coded && !new {
             continue;
-        }
-        if let Some(next) = frontier.beam.peek() {
-            index.store.prefetch(index.layout.locate(next).0);
         }
         if !index.visit(query, id, level, with_vectors, &mut frontier.visit)? {
             frontier.beam.remove();

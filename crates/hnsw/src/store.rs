@@ -7,7 +7,8 @@ use crate::page::Body;
 ///
 /// Every call locks at most one page and only for its own duration. A change is atomic and
 /// survives a crash as a whole or not at all; changes become durable in the order in which they
-/// were made. Closures get a page's body under its lock: they compute and copy, nothing else.
+/// were made. Closures get a page's body under its lock: they compute and copy, nothing else; only the
+/// mark of dead rows asks the table there.
 pub trait PageStore {
     /// Blocks in the file. Never shrinks while the index exists.
     fn blocks(&self) -> u32;
@@ -33,11 +34,6 @@ pub trait PageStore {
 
     /// Tells the free space map whether a page has free slots. A hint: may be lost.
     fn set_free(&self, block: u32, free: bool);
-
-    /// Says that `block` will be read soon.
-    fn prefetch(&self, block: u32) {
-        let _ = block;
-    }
 
     /// Waits until every insert has ended that may have read a page before this call.
     fn wait_for_inserts(&self);

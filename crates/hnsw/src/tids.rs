@@ -184,22 +184,14 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
         let mut steps = u64::from(index.store.blocks()) * l.slots as u64;
         while next != NONE {
             let (block, slot) = l.locate(next);
-            let (added, after) = index.store.write(block, |body| {
-                let Some((mut header, mut tids)) = read_slot(l, body, block, slot)? else {
-                    return Ok((false, NONE));
-                };
-                if !belongs(&header, owner) {
-                    return Ok((false, NONE));
-                }
-                if tids.len() == capacity(l) {
-                    return Ok((false, header.next));
-                }
-                tids.push(tid);
-                header.count += 1;
-                write(&mut body.bytes_mut()[l.record_range(slot)], &header, &tids);
-                Ok((true, NONE))
-            })?;
-            if added {
+            // A look first: a full slot needs no write.
+            let (room, after) = index.store.read(block, |body| {
+                let list = read_slot(l, body, block, slot)?.filter(|(h, _)| belongs(h, owner));
+                Ok(list.map_or((false, NONE), |(h, tids)| {
+                    (tids.len() < capacity(l), h.next)
+                }))
+            })??;
+            if room && push(index, owner, next, tid)? {
                 if next != header.hint {
                     set_hint(index, owner, next)?;
                 }
@@ -228,6 +220,22 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
         }
         alloc::free(index, new)?;
     }
+}
+
+/// Adds a row to a slot of a list; `false` if it has no room any more.
+fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, tid: Tid) -> Result<bool> {
+    let l = &index.layout;
+    let (block, slot) = l.locate(id);
+    index.store.write(block, |body| {
+        let list = read_slot(l, body, block, slot)?.filter(|(h, _)| belongs(h, owner));
+        let Some((mut header, mut tids)) = list.filter(|(_, tids)| tids.len() < capacity(l)) else {
+            return Ok(false);
+        };
+        tids.push(tid);
+        header.count += 1;
+        write(&mut body.bytes_mut()[l.record_range(slot)], &header, &tids);
+        Ok(true)
+    })
 }
 
 fn set_hint<S: PageStore>(index: &Index<S>, owner: Owner, hint: NodeId) -> Result<()> {

@@ -51,8 +51,8 @@ struct Survey {
     uppers: Vec<(NodeId, u8, NodeId)>,
     /// Nodes without rows in the record, but with lists.
     doubtful: Vec<(NodeId, u32)>,
-    /// All slots of TID lists, with their owner.
-    lists: Vec<(NodeId, Owner)>,
+    /// All slots of TID lists, with their generation and owner.
+    lists: Vec<(NodeId, u32, Owner)>,
     /// Owners of lists that lost rows.
     thinned: HashSet<(NodeId, u32)>,
     /// Some live node on level 0.
@@ -75,7 +75,9 @@ pub fn vacuum<S: PageStore>(
     mark_empty(index, &mut survey)?;
     index.store.wait_for_inserts();
     settle_doubtful(index, &mut survey)?;
-    mark_uppers(index, &mut survey)?;
+    if mark_uppers(index, &mut survey)? {
+        index.store.wait_for_inserts();
+    }
     free_stray_lists(index, &mut survey)?;
     if !survey.dead.is_empty() {
         replace_entry(index, &survey)?;
@@ -109,11 +111,22 @@ fn remove_rows<S: PageStore>(
     survey: &mut Survey,
 ) -> Result<()> {
     let l = &index.layout;
-    let Some(rows) = index.store.read(block, |body| rows_of(l, body, block))?? else {
-        return Ok(());
+    let rows = match index.store.read(block, |body| rows_of(l, body, block))?? {
+        Contents::Rows(rows) => rows,
+        Contents::Vector => return Ok(()),
+        Contents::Nothing => {
+            // Left by a crash. Pages that belong together cannot be told from such a one alone.
+            if l.vector_pages == 0 {
+                survey.stats.free += l.slots as u64;
+                index.store.set_free(block, true);
+            }
+            return Ok(());
+        }
     };
-    let dead: HashSet<Tid> = rows.into_iter().filter(|t| is_dead(t.unmarked())).collect();
-    let mut note = |body: &Body| note_page(l, body, block, survey);
+    let rows = rows.into_iter().map(Tid::unmarked);
+    let dead: HashSet<Tid> = rows.filter(|&t| is_dead(t)).collect();
+    let thinned = !dead.is_empty();
+    let mut note = |body: &Body| note_page(l, body, block, thinned, survey);
     let free = match dead.is_empty() {
         true => index.store.read(block, note)??,
         false => index.store.write(block, |body| {
@@ -128,30 +141,26 @@ fn remove_rows<S: PageStore>(
     if free > 0 {
         index.store.set_free(block, true);
     }
-    for slot in 0..l.slots {
-        let thinned = index
-            .store
-            .read(block, |body| tids::read_slot(l, body, block, slot))??;
-        if let Some((header, list)) = thinned
-            && !dead.is_empty()
-            && list.len() < tids::capacity(l)
-        {
-            survey
-                .thinned
-                .insert((header.owner, header.owner_generation));
-        }
-    }
     Ok(())
 }
 
-/// The rows of a page; `None` for pages without records.
-fn rows_of(layout: &Layout, body: &Body, block: u32) -> Result<Option<Vec<Tid>>> {
+/// What pass 1 meets on a page.
+enum Contents {
+    /// Rows, and slots that may be free.
+    Rows(Vec<Tid>),
+    /// A part of a vector.
+    Vector,
+    /// Nothing: the page was never initialised.
+    Nothing,
+}
+
+fn rows_of(layout: &Layout, body: &Body, block: u32) -> Result<Contents> {
     if body.is_new() {
-        return Ok(None);
+        return Ok(Contents::Nothing);
     }
     if layout.vector_pages > 0 && body.header().kind == PageKind::Vector as u16 {
         body.expect(PageKind::Vector, block)?;
-        return Ok(None);
+        return Ok(Contents::Vector);
     }
     let mut rows = Vec::new();
     for slot in 0..layout.slots {
@@ -162,7 +171,7 @@ fn rows_of(layout: &Layout, body: &Body, block: u32) -> Result<Option<Vec<Tid>>>
             rows.extend(list);
         }
     }
-    Ok(Some(rows))
+    Ok(Contents::Rows(rows))
 }
 
 fn remove_from_slot(
@@ -174,18 +183,24 @@ fn remove_from_slot(
 ) -> Result<()> {
     let mut record = RecordMut::new(layout, body, block, slot)?;
     if record.view().is_node(0) {
-        let removed = record.retain_tids(|t| !dead.contains(&t));
+        let removed = record.retain_tids(|t| !dead.contains(&t.unmarked()));
         let header = record.header();
         if removed > 0 && header.tids == 0 && header.link == NONE {
             header.kind = SlotKind::Dead as u8;
         }
         return Ok(());
     }
-    tids::retain(layout, body, block, slot, |t| !dead.contains(&t)).map(|_| ())
+    tids::retain(layout, body, block, slot, |t| !dead.contains(&t.unmarked())).map(|_| ())
 }
 
-/// Notes what is on a page; returns its free slots.
-fn note_page(layout: &Layout, body: &Body, block: u32, survey: &mut Survey) -> Result<u64> {
+/// Notes what is on a page, which may have been `thinned`; returns its free slots.
+fn note_page(
+    layout: &Layout,
+    body: &Body,
+    block: u32,
+    thinned: bool,
+    survey: &mut Survey,
+) -> Result<u64> {
     let mut free = 0;
     for slot in 0..layout.slots {
         let record = Record::new(layout, body, block, slot)?;
@@ -201,8 +216,11 @@ fn note_page(layout: &Layout, body: &Body, block: u32, survey: &mut Survey) -> R
                         id: list.owner,
                         generation: list.owner_generation,
                     };
-                    survey.lists.push((id, owner));
+                    survey.lists.push((id, list.generation, owner));
                     survey.stats.rows += rows.len() as u64;
+                    if thinned && rows.len() < tids::capacity(layout) {
+                        survey.thinned.insert((owner.id, owner.generation));
+                    }
                 }
             }
             SlotKind::Node if header.level > 0 => {
@@ -308,15 +326,15 @@ fn settle_doubtful<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resul
     Ok(())
 }
 
-/// Marks the upper records of dead nodes.
-fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+/// Marks the upper records of dead nodes; whether there are any.
+fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bool> {
     let dead_uppers: Vec<(NodeId, u8)> = survey
         .uppers
         .iter()
         .filter(|(_, _, base)| survey.dead.contains_key(base))
         .map(|&(id, level, _)| (id, level))
         .collect();
-    for (id, level) in dead_uppers {
+    for &(id, level) in &dead_uppers {
         let (block, slot) = index.layout.locate(id);
         index.store.check_interrupts();
         index.store.write(block, |body| {
@@ -327,14 +345,14 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()
         })?;
         survey.dead.insert(id, level);
     }
-    Ok(())
+    Ok(!dead_uppers.is_empty())
 }
 
 /// Frees TID lists that an insert left without linking them.
 fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
     let mut linked: HashSet<NodeId> = HashSet::new();
     let mut walked: HashSet<(NodeId, u32)> = HashSet::new();
-    for &(_, owner) in &survey.lists {
+    for &(_, _, owner) in &survey.lists {
         if !walked.insert((owner.id, owner.generation)) || owner.id == NONE {
             continue;
         }
@@ -350,14 +368,16 @@ fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resu
             next = tids::read(index, owner, next, &mut Vec::new())?;
         }
     }
-    for (id, owner) in std::mem::take(&mut survey.lists) {
+    for (id, generation, owner) in std::mem::take(&mut survey.lists) {
         if linked.contains(&id) {
             continue;
         }
         let (block, slot) = index.layout.locate(id);
         let freed = index.store.write(block, |body| {
             let found = tids::read_slot(&index.layout, body, block, slot)?;
-            let stray = found.is_some_and(|(header, _)| tids::belongs(&header, owner));
+            let stray = found.is_some_and(|(header, _)| {
+                header.generation == generation && tids::belongs(&header, owner)
+            });
             if stray {
                 RecordMut::new(&index.layout, body, block, slot)?.free();
             }
@@ -379,15 +399,42 @@ fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<
         .filter(|(id, _, _)| !survey.dead.contains_key(id))
         .max_by_key(|(_, level, _)| *level)
         .map(|&(id, level, _)| (id, level));
-    let (entry, level) = highest
-        .or(survey.some_alive.map(|id| (id, 0)))
-        .unwrap_or((NONE, 0));
+    let known = highest.or(survey.some_alive.map(|id| (id, 0)));
+    let (entry, level) = match known {
+        Some(known) => known,
+        // All that pass 1 saw is dead; but inserts may have come behind it.
+        None => (find_alive(index)?, 0),
+    };
     index.update_meta(|meta| {
         if survey.dead.contains_key(&meta.entry) {
             (meta.entry, meta.entry_level) = (entry, level.into());
         }
         Ok(())
     })
+}
+
+/// Any live node on level 0, or [`NONE`].
+fn find_alive<S: PageStore>(index: &Index<S>) -> Result<NodeId> {
+    let l = &index.layout;
+    for block in l.first_block()..index.store.blocks() {
+        index.store.check_interrupts();
+        let alive = index.store.read(block, |body| {
+            if body.header().kind != PageKind::Nodes as u16 {
+                return Ok(None);
+            }
+            for slot in 0..l.slots {
+                let record = Record::new(l, body, block, slot)?;
+                if record.kind() == SlotKind::Node && record.header().level == 0 {
+                    return Ok(l.id(block, slot));
+                }
+            }
+            Ok(None)
+        })??;
+        if let Some(id) = alive {
+            return Ok(id);
+        }
+    }
+    Ok(NONE)
 }
 
 /// Pass 2 over one page.

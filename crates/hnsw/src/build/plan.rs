@@ -44,6 +44,8 @@ pub struct Plan<'b, A: Arena> {
     list_of: std::collections::HashMap<u32, usize>,
     /// By node: its lane that anchors which neighbours.
     anchors: Vec<Vec<u8>>,
+    /// No node before this one in `bases` has a lane that could be an anchor.
+    spare: usize,
     entry: Option<(u32, u8)>,
 }
 
@@ -98,6 +100,7 @@ impl<A: Arena> Builder<A> {
             upper_start,
             list_of: Default::default(),
             anchors: vec![Vec::new(); total as usize],
+            spare: 0,
             entry: *self.entry.read().unwrap_or_else(|e| e.into_inner()),
         };
         plan.make_lists();
@@ -330,7 +333,7 @@ impl<A: Arena> Plan<'_, A> {
     }
 
     /// Gives a node an anchor at the nearest of its neighbours, or theirs, that was found and has a
-    /// lane to spare.
+    /// lane to spare; else at any that was found.
     fn attach(&mut self, node: u32, found: &[bool]) {
         let b = self.builder;
         let mut near: Vec<(f32, u32)> = Vec::new();
@@ -345,14 +348,23 @@ impl<A: Arena> Plan<'_, A> {
         near.retain(|n| found[n.1 as usize]);
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         near.dedup_by_key(|n| n.1);
-        // The entry point is a last resort that always exists.
-        near.extend(
-            self.entry
-                .map(|(entry, _)| (b.distance(node, entry), entry)),
-        );
         for (distance, parent) in near {
             if self.take_lane(b.list(parent, 0), parent, node, distance) {
                 return;
+            }
+        }
+        // Any other node that was found: there are fewer anchors than nodes, so one has a lane.
+        for i in self.spare..self.bases.len() {
+            let parent = self.bases[i];
+            if !found[parent as usize] || parent == node {
+                continue;
+            }
+            let distance = b.distance(node, parent);
+            if self.take_lane(b.list(parent, 0), parent, node, distance) {
+                return;
+            }
+            if i == self.spare {
+                self.spare += 1;
             }
         }
     }
