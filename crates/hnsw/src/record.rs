@@ -155,9 +155,8 @@ impl<'a> Record<'a> {
             1 | 2 => (layout.lanes, layout.inline_tids),
             _ => return Err(Error::corrupted(block, "slot is of an unknown kind")),
         };
-        if header.kind != SlotKind::Tids as u8
-            && (usize::from(header.degree) > limits.0 || usize::from(header.tids) > limits.1)
-        {
+        // In a TID list these bytes are padding, and zero.
+        if usize::from(header.degree) > limits.0 || usize::from(header.tids) > limits.1 {
             return Err(Error::corrupted(block, "record has more entries than fit"));
         }
         if header.level > MAX_LEVEL {

@@ -33,7 +33,10 @@ fn one_thread_is_deterministic() {
     let (a, b) = (build(params, &data, 1), build(params, &data, 1));
     assert_eq!(a.blocks(), b.blocks());
     for block in 0..a.blocks() {
-        let (x, y) = (a.read(block, |p| *p).expect("page"), b.read(block, |p| *p).expect("page"));
+        let (x, y) = (
+            a.read(block, |p| *p).expect("page"),
+            b.read(block, |p| *p).expect("page"),
+        );
         assert!(x.bytes() == y.bytes(), "block {block}");
     }
 }
@@ -47,7 +50,12 @@ fn any_number_of_rows() {
             let mut index = open(&store);
             let report = connected(&mut index);
             assert_eq!((report.rows.len(), report.nodes), (n, n), "{metric:?}");
-            let found = rows(&mut index, &[0.4; 5], settings(10, Resume::Relaxed), usize::MAX);
+            let found = rows(
+                &mut index,
+                &[0.4; 5],
+                settings(10, Resume::Relaxed),
+                usize::MAX,
+            );
             assert_eq!(found.len(), n, "{metric:?}");
             // And more come.
             insert_rows(&mut index, &clustered(20, 5, 8), n, 40);
@@ -94,7 +102,9 @@ fn short_batches() {
 
 fn job(builder: &Builder<HeapArena>, data: &[Vec<f32>]) -> Job<HeapArena> {
     let mut batch = Batch::new(builder.layout());
-    data.iter().enumerate().for_each(|(i, x)| builder.push(&mut batch, x, tid(i)));
+    data.iter()
+        .enumerate()
+        .for_each(|(i, x)| builder.push(&mut batch, x, tid(i)));
     builder.prepare(&HeapArena, batch).expect("memory")
 }
 

@@ -56,11 +56,13 @@ fn drain(index: &mut Index<MemoryStore>, q: &[f32], settings: Settings) -> Resul
     Ok(())
 }
 
+type Operation = fn(&mut Index<MemoryStore>, &[f32]) -> Result<()>;
+
 /// Every operation on an index of these pages; how many found that it is corrupted.
 fn survive(pages: &[Body], what: impl Into<String>) -> usize {
     let mut refused = 0;
     let _trying = Trying(what.into());
-    let operations: [fn(&mut Index<MemoryStore>, &[f32]) -> Result<()>; 7] = [
+    let operations: [Operation; 7] = [
         |index, q| drain(index, q, settings(10, Resume::Strict)),
         |index, q| drain(index, q, settings(3, Resume::Relaxed)),
         |index, q| insert_row(index, q, tid(7000), &mut Rng::new(1), 20),

@@ -95,3 +95,32 @@ fn extremes_of_m() {
     }
     both(200, 1536, 100, Metric::L2, Storage::Auto, 60, 0.95);
 }
+
+/// With four lanes, most are anchors: whole clusters hang on one, and nodes near by have none to
+/// spare.
+#[test]
+fn few_lanes() {
+    for seed in 0..9 {
+        for dims in [1, 2, 6] {
+            let mut data = clustered(700, dims, seed);
+            match seed % 3 {
+                0 => data.sort_by(|a, b| a[0].total_cmp(&b[0])),
+                1 => {
+                    for (i, x) in data.iter_mut().enumerate() {
+                        x.iter_mut().for_each(|v| *v += (i / 100) as f32 * 50.0);
+                    }
+                }
+                _ => {}
+            }
+            let params = params(dims, 2, Metric::L1, Storage::Float32);
+            let store = build(params, &data, 2);
+            connected(&mut open(&store));
+            let store = create(params);
+            let mut index = open(&store);
+            insert_rows(&mut index, &data, 0, 10);
+            connected(&mut index);
+            hnsw::vacuum::vacuum(&mut index, 10, |t| t.block % 2 == 0).expect("vacuum");
+            connected(&mut index);
+        }
+    }
+}

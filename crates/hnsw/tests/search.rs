@@ -112,8 +112,9 @@ fn levels() {
     let mut rng = Rng::new(1);
     let n = 100_000;
     for factor in [4.0, 32.0, 200.0] {
-        let levels: Vec<u8> =
-            (0..n).map(|_| hnsw::insert::random_level(rng.uniform(), factor)).collect();
+        let levels: Vec<u8> = (0..n)
+            .map(|_| hnsw::insert::random_level(rng.uniform(), factor))
+            .collect();
         let above = |level: u8| levels.iter().filter(|&&l| l >= level).count() as f64;
         for level in 1..=2 {
             let expected = f64::from(n) / factor.powi(level.into());
