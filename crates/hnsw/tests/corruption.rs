@@ -68,7 +68,7 @@ fn survive(pages: &[Body], what: impl Into<String>) -> usize {
         |index, q| insert_row(index, q, tid(7000), &mut Rng::new(1), 20),
         |index, q| index.insert(q, tid(7001), 1, 20),
         |index, _| check::check(index).map(|_| ()),
-        |index, _| vacuum(index, 20, |t| t.block % 3 == 0).map(|_| ()),
+        |index, _| vacuum(index, 20, |t| t.block.is_multiple_of(3)).map(|_| ()),
         |index, _| count(index).map(|_| ()),
     ];
     let store = MemoryStore::new();

@@ -235,7 +235,7 @@ fn vacuum_with_repair() {
 fn vacuum_of_lists() {
     for metric in [Metric::L2, Metric::L1] {
         let base = with_twins(8, 150, metric);
-        let half = |t: Tid| t.block % 2 == 0;
+        let half = |t: Tid| t.block.is_multiple_of(2);
         refuse_each(&base, half, vacuum_of(half));
         let twins = |t: Tid| t.block >= 200 || t.block == 11;
         refuse_each(&base, twins, vacuum_of(twins));

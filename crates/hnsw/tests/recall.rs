@@ -119,7 +119,7 @@ fn few_lanes() {
             let mut index = open(&store);
             insert_rows(&mut index, &data, 0, 10);
             connected(&mut index);
-            hnsw::vacuum::vacuum(&mut index, 10, |t| t.block % 2 == 0).expect("vacuum");
+            hnsw::vacuum::vacuum(&mut index, 10, |t| t.block.is_multiple_of(2)).expect("vacuum");
             connected(&mut index);
         }
     }
