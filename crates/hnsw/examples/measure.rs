@@ -140,6 +140,24 @@ fn main() {
         report.unreachable
     );
     println!("layout {:?}", index.layout().params);
+    let (mut lost, asked) = (0, 10_000.min(n));
+    for i in 0..asked {
+        let query = Query::new(&index, &base[i * d..(i + 1) * d]);
+        let settings = Settings {
+            ef: 100,
+            resume: Resume::Off,
+            max_visits: 20_000,
+            memory: 0,
+            skip_dead: true,
+        };
+        let mut scan = Scan::new(query, settings);
+        let mut found = false;
+        while let Some(row) = scan.next(&mut index).expect("scan") {
+            found |= row.tid.block as usize == i;
+        }
+        lost += usize::from(!found);
+    }
+    println!("of the first {asked} vectors {lost} are not found with their own");
     for ef in [10, 20, 40, 80, 100, 160, 320] {
         let (mut hits, mut rows) = (0, 0);
         let reads = store.reads();

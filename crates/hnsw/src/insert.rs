@@ -286,6 +286,7 @@ impl<S: PageStore> Index<'_, S> {
         list: &[Neighbour],
     ) -> Result<bool> {
         let mut anchored = false;
+        let names: Vec<NodeId> = list.iter().map(|n| n.id).collect();
         let mut nearest_first: Vec<&Neighbour> = list.iter().collect();
         nearest_first.sort_by(|a, b| a.distance.total_cmp(&b.distance));
         for neighbour in nearest_first {
@@ -301,6 +302,7 @@ impl<S: PageStore> Index<'_, S> {
                 distance: neighbour.distance,
                 edge,
                 anchor: !anchored,
+                names: &names,
             };
             anchored |= self.link(&target, &link, query)?;
             self.store.check_interrupts();
@@ -351,6 +353,7 @@ impl<S: PageStore> Index<'_, S> {
                     distance,
                     edge,
                     anchor: true,
+                    names: &[],
                 };
                 if self.link(&target, &link, query)? {
                     return Ok(true);
@@ -383,6 +386,7 @@ impl<S: PageStore> Index<'_, S> {
                 distance,
                 edge,
                 anchor: true,
+                names: &[],
             },
             &query,
         )?;
@@ -460,13 +464,15 @@ pub(crate) struct LinkTarget<'a> {
 }
 
 /// A link that a node is to get.
-pub(crate) struct NewLink {
+pub(crate) struct NewLink<'a> {
     pub id: NodeId,
     /// Distance from the node that gets it.
     pub distance: f32,
     pub edge: EdgeCode,
     /// Whether the link must be made and kept.
     pub anchor: bool,
+    /// Neighbours that the new neighbour names itself.
+    pub names: &'a [NodeId],
 }
 
 /// Estimates from the codes in the record.
@@ -506,7 +512,8 @@ fn lane_distances_known(
 fn victim(record: &RecordMut, distances: &[LaneDistances], link: &NewLink) -> Option<usize> {
     let view = record.view();
     let anchored = |lane: usize| view.is_anchor(lane);
-    prune::victim(distances, link.distance, anchored).or_else(|| {
+    let named = |lane: usize| link.names.contains(&view.neighbours()[lane]);
+    prune::victim(distances, link.distance, anchored, named).or_else(|| {
         link.anchor
             .then(|| prune::farthest(distances, anchored))
             .flatten()

@@ -39,16 +39,20 @@ pub struct LaneDistances {
 }
 
 /// The lane of a full list that a new neighbour at `distance` replaces: of those that it shadows,
-/// the farthest; else the farthest of all, if that is farther than the new one and none shadows
-/// the new one. Lanes that are `kept` stay.
+/// the farthest that it names itself, so that as many name that one as before, else the farthest;
+/// else the farthest of all, if that is farther than the new one and none shadows the new one.
+/// Lanes that are `kept` stay.
 pub fn victim(
     lanes: &[LaneDistances],
     distance: f32,
     kept: impl Fn(usize) -> bool,
+    named: impl Fn(usize) -> bool,
 ) -> Option<usize> {
     let shadowed = |lane: usize| lanes[lane].from_new < lanes[lane].from_own;
-    if let Some(lane) = farthest(lanes, |lane| kept(lane) || !shadowed(lane)) {
-        return Some(lane);
+    let given_up = farthest(lanes, |lane| kept(lane) || !shadowed(lane) || !named(lane))
+        .or_else(|| farthest(lanes, |lane| kept(lane) || !shadowed(lane)));
+    if given_up.is_some() {
+        return given_up;
     }
     let new_is_shadowed = lanes
         .iter()

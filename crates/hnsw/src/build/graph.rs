@@ -286,7 +286,9 @@ fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level
             from_new: b.distance(new, list.id(lane)),
         })
         .collect();
-    if let Some(lane) = prune::victim(&lanes, distance, |_| false) {
+    let names = b.list(new, level);
+    let named = |lane| names.ids().any(|id| id == list.id(lane));
+    if let Some(lane) = prune::victim(&lanes, distance, |_| false, named) {
         list.set(lane, new, distance);
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! Workers compute and touch memory of the arena, nothing else.
 
+mod balance;
 pub mod graph;
 pub mod plan;
 

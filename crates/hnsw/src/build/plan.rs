@@ -104,6 +104,7 @@ impl<A: Arena> Builder<A> {
             entry: *self.entry.read().unwrap_or_else(|e| e.into_inner()),
         };
         plan.make_lists();
+        super::balance::balance(self, &plan.bases)?;
         plan.anchor()?;
         let records = plan.uppers.len() + plan.bases.len() + plan.lists.len();
         let id = plan.id(records);

@@ -204,6 +204,7 @@ impl Orphan {
                 distance: r.distance,
                 edge,
                 anchor: true,
+                names: &[],
             };
             if index.link(&target, &link, &self.query)? {
                 return Ok(true);
