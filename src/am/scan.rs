@@ -12,7 +12,7 @@ use super::settings;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Found, RowReader};
 use crate::pg::memory::{self, Context, Temporary};
-use crate::pg::relation::{self, Relation, pointer_to};
+use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
 use crate::types::Vector;
 use hnsw::query::Query;
@@ -41,10 +41,26 @@ struct Started {
     /// Distance of the row returned last, as far as it is known.
     passed: f64,
     ended: bool,
+    /// Blocks that the table has for certain.
+    table_blocks: u32,
     /// The row returned last.
     last: Option<Row>,
     /// Rows that turned out to be dead to everyone.
     dead: Vec<Row>,
+}
+
+impl Started {
+    /// Raises an error if the table cannot have the row: what is read from a page is not trusted.
+    fn check_row(&mut self, row: Row, table: Relation) {
+        if row.tid.block >= self.table_blocks {
+            self.table_blocks = table.blocks(Fork::Main);
+        }
+        if row.tid.block >= self.table_blocks {
+            let block = self.index.layout().locate(row.node).0;
+            let what = "a row lies beyond the end of the table";
+            Err(hnsw::Error::Corrupted { block, what }).or_raise(self.relation)
+        }
+    }
 }
 
 /// A row at its true distance; the nearest is the greatest, for a heap.
@@ -202,6 +218,9 @@ unsafe fn next(
                 continue;
             }
         };
+        // SAFETY: the scan's table is open.
+        let table = unsafe { Relation::new(scan.heapRelation) };
+        started.check_row(row, table);
         started.reached = row.lower;
         let certain = row.exact || started.any_order;
         if certain && started.queue.is_empty() {
@@ -213,7 +232,6 @@ unsafe fn next(
             // SAFETY: the scan's table and index are open until amendscan, its snapshot and key
             // are valid now.
             let found = unsafe {
-                let table = Relation::new(scan.heapRelation);
                 let index = started.relation;
                 let new = || context.run(|| RowReader::new(table, index));
                 reader.get_or_insert_with(new).distance(
@@ -362,6 +380,7 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
         reached: f64::NEG_INFINITY,
         passed: f64::NEG_INFINITY,
         ended: false,
+        table_blocks: 0,
         last: None,
         dead: Vec::new(),
     }

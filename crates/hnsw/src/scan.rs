@@ -15,6 +15,8 @@ use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+/// Nodes in a row, beside `ef`, that may turn out too far before a search ends.
+const PATIENCE: usize = 8;
 /// Candidates of a search that goes on; a beam's cost grows with its square.
 const LARGEST_BATCH: usize = 1024;
 
@@ -166,6 +168,7 @@ impl Scan {
     /// A scan that has not started.
     pub fn new(query: Query, settings: Settings) -> Self {
         let mut frontier = Frontier::new(settings.ef);
+        frontier.patience = settings.ef + PATIENCE;
         if settings.resume != Resume::Off {
             // A candidate takes a place here and one in the visited set.
             frontier.keep_discarded = settings.memory / 24;
@@ -338,7 +341,14 @@ impl Scan {
             }
             Ok(())
         })?;
-        self.horizon = self.horizon.max(self.frontier.beam.bound());
+        self.horizon = self.horizon.max(frontier.beam.bound());
+        let waiting = frontier.beam.take_waiting();
+        let room = frontier
+            .keep_discarded
+            .saturating_sub(frontier.discarded.len());
+        frontier
+            .discarded
+            .extend(waiting.iter().take(room).map(|c| (c.distance, c.id)));
         self.within = self.found.iter().filter(|f| f.own <= self.horizon).count();
         if self.settings.resume == Resume::Off {
             let mut nearest = std::mem::take(&mut self.found).into_vec();
@@ -389,6 +399,7 @@ impl Scan {
         // Ever larger batches: the fewer there are, the fewer rows come late.
         self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
         frontier.beam = Beam::new(self.ef);
+        frontier.patience = self.ef + PATIENCE;
         let mut count = 0;
         while count < self.ef
             && let Some(Waiting(distance, id)) = self.waiting.pop()

@@ -155,6 +155,15 @@ impl Beam {
         &self.ids
     }
 
+    /// Removes the candidates that are not expanded.
+    pub fn take_waiting(&mut self) -> Vec<Candidate> {
+        let mut waiting = Vec::new();
+        while let Some(at) = self.next_waiting() {
+            waiting.push(self.take(at));
+        }
+        waiting
+    }
+
     /// Removes the candidate that [`Self::pop`] gave last.
     fn remove(&mut self) -> Candidate {
         self.take(self.cursor - 1)
@@ -260,6 +269,9 @@ pub struct Frontier {
     pub discarded: Vec<(f32, NodeId)>,
     /// How many of them to keep.
     pub keep_discarded: usize,
+    /// Ends the search after so many nodes in a row that turned out to be farther than the beam's
+    /// bound. Where distances differ less than estimates err, nearly all nodes look near.
+    pub patience: usize,
 }
 
 impl Frontier {
@@ -271,6 +283,7 @@ impl Frontier {
             visit: Visit::default(),
             discarded: Vec::new(),
             keep_discarded: 0,
+            patience: usize::MAX,
         }
     }
 
@@ -313,7 +326,10 @@ pub fn expand<S: PageStore>(
             frontier.visited.insert(id);
         });
     }
-    while let Some(id) = frontier.beam.pop() {
+    let mut misses = 0;
+    while misses < frontier.patience
+        && let Some(id) = frontier.beam.pop()
+    {
         index.store.check_interrupts();
         let new = frontier.visited.insert(id);
         if coded && !new {
@@ -324,6 +340,10 @@ pub fn expand<S: PageStore>(
             continue;
         }
         // A dead node steers, but takes no place from those that are alive.
+        misses = match frontier.visit.own < frontier.beam.bound() {
+            true => 0,
+            false => misses + 1,
+        };
         match frontier.visit.header.kind == SlotKind::Dead as u8 {
             true => drop(frontier.beam.remove()),
             false => frontier.beam.settle(frontier.visit.own),
