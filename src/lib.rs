@@ -20,6 +20,7 @@ extern "C-unwind" fn _PG_init() {
     // SAFETY: PostgreSQL calls this once, on its only thread.
     unsafe {
         pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
+            pg::error::hide_backtraces();
             am::settings::define();
             am::options::define();
         })

@@ -6,6 +6,16 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::elog::PgLogLevel;
 use pgrx::pg_sys::panic::ErrorReport;
 
+/// Keeps backtraces out of error messages where the server runs with `RUST_BACKTRACE` set; with
+/// `RUST_LIB_BACKTRACE` set they appear. Called when the library is loaded.
+pub fn hide_backtraces() {
+    const VARIABLE: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: a process of PostgreSQL has one thread when it loads a library.
+        unsafe { std::env::set_var(VARIABLE, "0") }
+    }
+}
+
 /// Raises `ERROR` with this SQLSTATE and message.
 #[cold]
 #[track_caller]
