@@ -346,6 +346,8 @@ pub fn empty_meta(layout: &Layout, seed: u64) -> Meta {
         centred: 0,
         entry: NONE,
         entry_level: 0,
+        vacuums: 0,
+        reserved: 0,
     }
 }
 

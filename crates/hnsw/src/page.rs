@@ -152,9 +152,13 @@ pub struct Meta {
     pub entry: u32,
     /// Level of `entry`.
     pub entry_level: u32,
+    /// Raised when a vacuum begins to change lists, and when it has ended: odd meanwhile.
+    pub vacuums: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Meta>() == 32);
+const _: () = assert!(size_of::<Meta>() == 40);
 const _: () = assert!(offset_of!(Meta, entry) == 24);
 
 impl Meta {

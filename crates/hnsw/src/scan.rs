@@ -8,7 +8,7 @@
 use crate::index::Index;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
-use crate::search::{self, Beam, Frontier};
+use crate::search::{self, Beam, Frontier, Visited};
 use crate::store::PageStore;
 use crate::tids::{self, Owner};
 use crate::{Error, Result};
@@ -124,6 +124,10 @@ pub struct Scan {
     ef: usize,
     started: bool,
     started_from_root: bool,
+    /// `Meta::vacuums` when the scan started.
+    vacuums: u32,
+    /// Nodes visited before a vacuum made the scan begin anew.
+    known: Visited,
     in_batch: bool,
     ended: bool,
     /// Bounds of what was returned so far.
@@ -185,6 +189,8 @@ impl Scan {
             ef: settings.ef,
             started: false,
             started_from_root: false,
+            vacuums: 0,
+            known: Visited::new(0),
             in_batch: false,
             ended: false,
             last_lower: f64::NEG_INFINITY,
@@ -229,7 +235,7 @@ impl Scan {
 
     /// Nodes visited so far.
     pub fn visits(&self) -> usize {
-        self.frontier.visited.len()
+        self.known.len() + self.frontier.visited.len()
     }
 
     fn next_of_current<S: PageStore>(&mut self, index: &Index<S>) -> Result<Option<Row>> {
@@ -310,37 +316,26 @@ impl Scan {
             for id in search::descend(index, &self.query, 0)? {
                 self.frontier.beam.start(id);
             }
-        } else if !self.refill(index) && !self.start_from_root(index)? {
-            self.end();
-            return Ok(());
-        }
-        let Self {
-            query,
-            frontier,
-            found,
-            tids,
-            ..
-        } = self;
-        search::expand(index, query, 0, false, frontier, |visit| {
-            let header = &visit.header;
-            // Dead nodes can have rows in a list: vacuum may still find it was too early.
-            let has_rows = !visit.tids.is_empty() || header.link != NONE;
-            if has_rows && (header.kind == SlotKind::Node as u8 || header.link != NONE) {
-                found.push(Found {
-                    bounds: query.bounds(visit.own, header),
-                    own: visit.own,
-                    owner: Owner {
-                        id: visit.id,
-                        generation: header.generation,
-                    },
-                    first: tids.len() as u32,
-                    count: visit.tids.len() as u8,
-                    link: header.link,
-                });
-                tids.extend_from_slice(&visit.tids);
+            self.vacuums = index.meta().vacuums;
+        } else {
+            // Ever larger batches: the fewer there are, the fewer rows come late.
+            self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
+            self.frontier.beam = Beam::new(self.ef);
+            self.frontier.patience = self.ef + PATIENCE;
+            if !self.refill(index) && !self.start_from_root(index)? {
+                self.end();
+                return Ok(());
             }
-            Ok(())
-        })?;
+        }
+        self.expand(index)?;
+        // A beam with room left has met all that its candidates lead to. What others lead to
+        // belongs to the same batch: it may be nearer.
+        while self.frontier.beam.bound() == f32::INFINITY
+            && (self.refill(index) || self.start_from_root(index)?)
+        {
+            self.expand(index)?;
+        }
+        let frontier = &mut self.frontier;
         self.horizon = self.horizon.max(frontier.beam.bound());
         let waiting = frontier.beam.take_waiting();
         let room = frontier
@@ -360,6 +355,39 @@ impl Scan {
         Ok(())
     }
 
+    /// Expands the beam; notes the nodes that have rows.
+    fn expand<S: PageStore>(&mut self, index: &Index<S>) -> Result<()> {
+        let Self {
+            query,
+            frontier,
+            found,
+            tids,
+            known,
+            ..
+        } = self;
+        search::expand(index, query, 0, false, frontier, |visit| {
+            let header = &visit.header;
+            // Dead nodes can have rows in a list: vacuum may still find it was too early.
+            let has_rows = !visit.tids.is_empty() || header.link != NONE;
+            let alive = header.kind == SlotKind::Node as u8 || header.link != NONE;
+            if has_rows && alive && !known.contains(visit.id) {
+                found.push(Found {
+                    bounds: query.bounds(visit.own, header),
+                    own: visit.own,
+                    owner: Owner {
+                        id: visit.id,
+                        generation: header.generation,
+                    },
+                    first: tids.len() as u32,
+                    count: visit.tids.len() as u8,
+                    link: header.link,
+                });
+                tids.extend_from_slice(&visit.tids);
+            }
+            Ok(())
+        })
+    }
+
     /// All that was found may be returned: nothing more will be.
     fn end(&mut self) {
         self.ended = true;
@@ -369,6 +397,9 @@ impl Scan {
 
     /// Once no candidates are left, makes one of the node from which anchors lead to all others;
     /// `false` if that was searched from or the scan has done as much as it may.
+    ///
+    /// If a vacuum changed lists that the scan had read, it reads them again: what they lead to now
+    /// may be new to it.
     fn start_from_root<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<bool> {
         let enough = self.visits() >= self.settings.max_visits;
         if self.started_from_root || enough || self.settings.resume == Resume::Off {
@@ -376,6 +407,11 @@ impl Scan {
         }
         self.started_from_root = true;
         index.refresh()?;
+        let vacuums = index.meta().vacuums;
+        if vacuums != self.vacuums || vacuums % 2 == 1 {
+            self.known = std::mem::replace(&mut self.frontier.visited, Visited::new(0));
+            self.frontier.beam.clear();
+        }
         let root = index.root()?;
         if root == NONE || self.frontier.visited.contains(root) {
             return Ok(false);
@@ -396,12 +432,8 @@ impl Scan {
             .extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
         frontier.keep_discarded =
             (self.settings.memory / 24).saturating_sub(self.waiting.len() + frontier.visited.len());
-        // Ever larger batches: the fewer there are, the fewer rows come late.
-        self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
-        frontier.beam = Beam::new(self.ef);
-        frontier.patience = self.ef + PATIENCE;
         let mut count = 0;
-        while count < self.ef
+        while frontier.beam.ids().len() < self.ef
             && let Some(Waiting(distance, id)) = self.waiting.pop()
         {
             if !coded || !frontier.visited.contains(id) {

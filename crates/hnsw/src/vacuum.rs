@@ -87,6 +87,10 @@ pub fn vacuum<S: PageStore>(
         }
         connect::connect(index, ef)?;
         free_dead(index, &mut survey)?;
+        index.update_meta(|meta| {
+            meta.vacuums = meta.vacuums.wrapping_add(1);
+            Ok(())
+        })?;
     }
     survey.stats.pages = index.store.blocks();
     Ok(survey.stats)
@@ -391,7 +395,8 @@ fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resu
     Ok(())
 }
 
-/// If the entry point is dead, makes the highest live record the entry point.
+/// If the entry point is dead, makes the highest live record the entry point; says that lists are
+/// about to change.
 fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<()> {
     let highest = survey
         .uppers
@@ -409,6 +414,8 @@ fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<
         if survey.dead.contains_key(&meta.entry) {
             (meta.entry, meta.entry_level) = (entry, level.into());
         }
+        // Odd already if a vacuum before this one did not end.
+        meta.vacuums |= 1;
         Ok(())
     })
 }
