@@ -12,8 +12,9 @@ const NEIGHBOURS: usize = 10;
 const EF_SEARCH: u32 = 100;
 /// An approximate index may miss a row at a moderate `ef_search`, but not this many ...
 const MISSED_AT_MODERATE_EF: f64 = 0.02;
-/// ... and none at this.
+/// ... nor more than this share at a large one.
 const LARGE_EF_SEARCH: u32 = 1000;
+const MISSED_AT_LARGE_EF: f64 = 0.001;
 /// Share of the exact answer's rows that searches must return.
 const RECALL: f64 = 0.95;
 /// In a table of more rows than this, only so many are searched for by their own vector.
@@ -21,8 +22,9 @@ const MANY_ROWS: i64 = 10_000;
 /// A row may be this far from itself by cosine distance.
 const ROUNDING: f64 = 1e-6;
 
-/// Checks the index of a table: every row is found by its own vector (by Euclidean or cosine
-/// distance: a row need not be the nearest to itself by inner product); searches return each row
+/// Checks the index of a table: but for one in a thousand, every row is found by its own vector (by
+/// Euclidean or cosine distance: a row need not be the nearest to itself by inner product), and all
+/// are in a scan to the end; searches return each row
 /// once, in order of distance, and the same distances as a sequential scan, but for the few rows
 /// that an approximate index may miss.
 pub fn sound(client: &mut Client, table: &str, metric: Metric, queries: &Vectors) -> Result<()> {
@@ -50,11 +52,42 @@ fn every_row_is_found(client: &mut Client, table: &str, metric: Metric) -> Resul
     if !missed.is_empty() {
         let only = format!("a.id = ANY ('{{{}}}')", join(&missed));
         let lost = missed_rows(client, table, metric, LARGE_EF_SEARCH, &only)?;
+        #[expect(clippy::cast_precision_loss, reason = "few rows")]
+        let share = lost.len() as f64 / rows as f64;
         ensure!(
-            lost.is_empty(),
+            share <= MISSED_AT_LARGE_EF,
             "of {rows} rows not found at ef_search {LARGE_EF_SEARCH}: {lost:?}"
         );
+        for id in lost {
+            a_scan_to_the_end_returns(client, table, metric, id)?;
+        }
     }
+    Ok(())
+}
+
+/// Whatever a search misses, a scan that goes on to the end has: every node can be reached.
+fn a_scan_to_the_end_returns(
+    client: &mut Client,
+    table: &str,
+    metric: Metric,
+    id: i32,
+) -> Result<()> {
+    let operator = metric.operator();
+    let to_the_end = "SET hnsw.iterative_scan = relaxed_order; \
+        SET hnsw.max_scan_tuples = 2147483647; SET hnsw.scan_mem_multiplier = 1000";
+    client.batch_execute(to_the_end)?;
+    let rows = client.query(
+        &format!(
+            "SELECT id FROM {table} ORDER BY v {operator} \
+             (SELECT v FROM {table} WHERE id = {id} LIMIT 1)"
+        ),
+        &[],
+    )?;
+    client.batch_execute(
+        "RESET hnsw.iterative_scan; RESET hnsw.max_scan_tuples; RESET hnsw.scan_mem_multiplier",
+    )?;
+    let found = rows.iter().any(|row| row.get::<_, i32>(0) == id);
+    ensure!(found, "row {id} is not in a scan to the end");
     Ok(())
 }
 

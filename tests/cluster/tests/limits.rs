@@ -101,6 +101,9 @@ fn full_disk() {
         return;
     };
     let space = server.create_directory("small/space").unwrap();
+    // What an administrator deletes once the disk is full.
+    let ballast = mount.join("ballast");
+    std::fs::write(&ballast, [1; 256 << 10]).unwrap();
     let (mut client, judge) = (session(&server, "full").unwrap(), judge());
     sql::create_table(&mut client, "items", judge.base()).unwrap();
     let create = format!("CREATE TABLESPACE small LOCATION '{}'", space.display());
@@ -127,6 +130,7 @@ fn full_disk() {
     client
         .batch_execute("DELETE FROM few WHERE id >= 1000")
         .unwrap();
+    std::fs::remove_file(&ballast).unwrap();
     client.batch_execute("VACUUM few").unwrap();
     sql::copy(&mut client, "few", 1000, &judge.base().part(1000, 1100)).unwrap();
     check::sound(&mut client, "few", judge.metric(), judge.queries()).unwrap();

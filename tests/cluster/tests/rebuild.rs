@@ -16,6 +16,7 @@ const IDS_PER_CLIENT: usize = 100_000;
 /// Without a rest, inserts into a table whose index is not ready yet would outrun the build.
 const REST: Duration = Duration::from_millis(5);
 
+/// Client `number` of all; none writes an id that another has written.
 fn write(mut client: Client, synth: &Synth, number: usize, stop: &AtomicBool) {
     let insert = Insert::prepare(&mut client, "items").unwrap();
     let first = ROWS + number * IDS_PER_CLIENT;
@@ -28,7 +29,7 @@ fn write(mut client: Client, synth: &Synth, number: usize, stop: &AtomicBool) {
             .run(&mut client, i32::try_from(id).unwrap(), row.row(0))
             .unwrap();
         if id % 4 == 0 {
-            let gone = (id - first) / 4 * 3 + number;
+            let gone = (id - first) / 4 * 6 + number;
             client
                 .execute(&format!("DELETE FROM items WHERE id = {gone}"), &[])
                 .unwrap();
@@ -46,13 +47,16 @@ fn concurrently() {
     sql::create_table(&mut client, "items", &synth.base(ROWS)).unwrap();
     client.batch_execute("CREATE INDEX ON items (id)").unwrap();
     let create = "CREATE INDEX CONCURRENTLY items_v_idx ON items USING hnsw (v vector_l2_ops)";
-    for statement in [create, "REINDEX INDEX CONCURRENTLY items_v_idx"] {
+    for (round, statement) in [create, "REINDEX INDEX CONCURRENTLY items_v_idx"]
+        .iter()
+        .enumerate()
+    {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             for number in 0..3 {
                 let writer = another(&server, "rebuilt").unwrap();
                 let (synth, stop) = (&synth, &stop);
-                scope.spawn(move || write(writer, synth, number, stop));
+                scope.spawn(move || write(writer, synth, 3 * round + number, stop));
             }
             let built = client.batch_execute(statement);
             stop.store(true, Ordering::Relaxed);
