@@ -90,11 +90,12 @@ private-%: packages
 	@$(MAKE) --no-print-directory install PG_CONFIG="$$($(POSTGRES) config $*)" \
 	    INSTALL_CONFIG="$$($(POSTGRES) private $*)" >/dev/null
 
-# Regression and isolation tests of version NN on a throwaway server. The drivers are always
+# Regression and isolation tests of version NN on a throwaway server, without autovacuum: plans
+# must not depend on when it ran. The drivers are always
 # those of version 15: those that come with PostgreSQL 18 there do not start.
 test-sql-% test-isolation-%: private-%
 	@$(CHECKED) cargo build -q -p cluster
-	@$(PRIVATE) $(TARGET)/debug/throwaway -- $(MAKE) --no-print-directory \
+	@$(PRIVATE) $(TARGET)/debug/throwaway autovacuum=off -- $(MAKE) --no-print-directory \
 	    installcheck-$(word 2,$(subst -, ,$@)) DRIVERS="$$($(POSTGRES) drivers)"
 
 test-crates:

@@ -30,6 +30,7 @@ SELECT a.id, b.id FROM sorted a JOIN sorted b USING (v) WHERE a.id < b.id ORDER 
 
 CREATE INDEX sorted_v ON sorted (v);
 SET enable_seqscan = off;
+SET enable_bitmapscan = off;
 EXPLAIN (COSTS OFF) SELECT id FROM sorted WHERE v = '[1,2,3]';
 SELECT id FROM sorted WHERE v = '[1,2,3]' ORDER BY id;
 SELECT id FROM sorted WHERE v < '[1,1]' ORDER BY id;
@@ -37,6 +38,7 @@ SELECT id FROM sorted WHERE v >= '[1,2]' ORDER BY id;
 SELECT v FROM sorted WHERE v > '[0,1]' ORDER BY v LIMIT 2;
 SELECT id FROM sorted WHERE v IS NULL;
 RESET enable_seqscan;
+RESET enable_bitmapscan;
 DROP TABLE sorted;
 
 CREATE TABLE distinct_values (v vector PRIMARY KEY);
