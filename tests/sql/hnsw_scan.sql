@@ -46,11 +46,12 @@ RESET hnsw.iterative_scan;
 SELECT id FROM t ORDER BY v <-> '[1,2]' LIMIT 1;
 SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> NULL LIMIT 10) x;
 
--- rescans
+-- rescans, with a beam that misses nothing here
+SET hnsw.ef_search = 200;
 EXPLAIN (COSTS OFF)
 SELECT q, id FROM generate_series(10, 50, 20) q, LATERAL (SELECT id FROM t ORDER BY v <-> ARRAY[q, 0, 0]::vector LIMIT 2) x;
 SELECT q, id FROM generate_series(10.1, 50.1, 20) q, LATERAL (SELECT id FROM t ORDER BY v <-> ARRAY[q, 0, 0]::vector LIMIT 2) x;
-SELECT count(*), sum(id) FROM generate_series(1, 300) q, LATERAL (SELECT id FROM t ORDER BY v <-> ARRAY[q, 0, 0]::vector LIMIT 1) x;
+SELECT count(*), bool_and(abs(id - q) <= 2) AS near FROM generate_series(1, 300) q, LATERAL (SELECT id FROM t ORDER BY v <-> ARRAY[q, 0, 0]::vector LIMIT 1) x;
 
 -- parameters
 PREPARE nearest(vector) AS SELECT id FROM t ORDER BY v <-> $1 LIMIT 2;
