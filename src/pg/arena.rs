@@ -169,12 +169,12 @@ impl Mapping {
                 offset as libc::off_t,
             )
         };
-        if start == libc::MAP_FAILED {
-            raise(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY, "out of memory");
-        }
-        Self {
-            start: NonNull::new(start.cast()).expect("mmap returns an address"),
-            len,
+        match NonNull::new(start.cast::<u8>()) {
+            Some(address) if start != libc::MAP_FAILED => Self {
+                start: address,
+                len,
+            },
+            _ => raise(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY, "out of memory"),
         }
     }
 }
