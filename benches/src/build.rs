@@ -1,56 +1,234 @@
-//! How long an index takes to build, and how large it is.
+//! How long an index takes to build, what that costs, and how good the result is.
 
 use std::time::Instant;
 
 use anyhow::Result;
-use serde::Serialize;
-use testdata::sql;
+use cluster::Server;
+use testdata::mean_recall;
 
 use crate::dataset::Dataset;
-use crate::side::{Side, TABLE, order};
-use crate::spread::Spread;
+use crate::memory::Watch;
+use crate::peer::Peer;
+use crate::searcher::Searcher;
+use crate::sheet::{Metric, Sheet};
+use crate::side::{INDEX, Side, TABLE, order};
+use crate::wal;
 
-/// What was measured.
-#[derive(Serialize)]
-pub struct Build {
-    /// Time of `CREATE INDEX`.
-    pub seconds: Spread,
-    /// Size of the index's main fork.
-    pub index_bytes: i64,
-    /// Size of the table with its TOAST table, for comparison.
-    pub table_bytes: i64,
+/// One way to build.
+struct Variation {
+    label: &'static str,
+    /// `maintenance_work_mem`; ample, where none is given.
+    memory: Option<&'static str>,
+    threads: usize,
+    logged: bool,
+    /// Whether the libraries have something like it.
+    libraries: bool,
 }
 
-/// Builds every side's index once a round; the last one stays.
-pub fn measure(sides: &mut [Side], dataset: &Dataset, rounds: usize) -> Result<Vec<Build>> {
-    let mut seconds = vec![Vec::new(); sides.len()];
-    for round in 0..rounds {
-        for side in sides.iter_mut() {
-            side.client
-                .batch_execute(&format!("DROP INDEX IF EXISTS {TABLE}_v_idx"))?;
-        }
-        // Not between the builds: inserts into an index that is older than the last checkpoint
-        // would log full pages, and only one side's would be.
-        sides[0].client.batch_execute("CHECKPOINT")?;
-        for at in order(sides, round) {
-            let client = &mut sides[at].client;
-            let started = Instant::now();
-            sql::create_index(client, TABLE, dataset.metric, "")?;
-            seconds[at].push(started.elapsed().as_secs_f64());
+const AMPLE: Variation = Variation {
+    label: "ample memory, 2 threads",
+    memory: None,
+    threads: 2,
+    logged: true,
+    libraries: true,
+};
+const OTHERS: [Variation; 3] = [
+    Variation {
+        label: "unlogged, 2 threads",
+        logged: false,
+        libraries: false,
+        ..AMPLE
+    },
+    Variation {
+        label: "64 MB, 2 threads",
+        memory: Some("64MB"),
+        libraries: false,
+        ..AMPLE
+    },
+    Variation {
+        label: "ample memory, 1 thread",
+        threads: 1,
+        ..AMPLE
+    },
+];
+const NEIGHBOURS: usize = 10;
+/// The default of `hnsw.ef_search`, for the recall of what was built.
+const EF_SEARCH: u32 = 40;
+const MEGABYTE: f64 = 1024.0 * 1024.0;
+
+/// The label of the time that counts most.
+pub fn time_label() -> String {
+    format!("build, {}, s", AMPLE.label)
+}
+
+/// Builds every arm's index in all ways; that of the usual one stays.
+pub fn measure(
+    server: &Server,
+    sides: &mut [Side],
+    peers: &mut [Peer],
+    dataset: &Dataset,
+    rounds: usize,
+    every: bool,
+) -> Result<Sheet> {
+    let mut sheet = Sheet::default();
+    let others = if every { &OTHERS[..] } else { &[] };
+    for variation in others.iter().chain([&AMPLE]) {
+        set_logged(sides, variation.logged)?;
+        for round in 0..rounds {
+            build_round(server, &mut sheet, sides, peers, dataset, variation, round)?;
         }
     }
-    let size = format!("SELECT pg_relation_size('{TABLE}_v_idx'), pg_table_size('{TABLE}')");
-    sides
-        .iter_mut()
-        .zip(seconds)
-        .map(|(side, seconds)| {
-            let row = side.client.query_one(&size, &[])?;
-            let seconds = Spread::of(&seconds);
-            Ok(Build {
-                seconds,
-                index_bytes: row.get(0),
-                table_bytes: row.get(1),
-            })
-        })
-        .collect()
+    for side in sides {
+        sizes(&mut sheet, side)?;
+    }
+    Ok(sheet)
+}
+
+/// Builds the indexes without measuring anything, for the parts that need them.
+pub fn prepare(sides: &mut [Side], peers: &mut [Peer], dataset: &Dataset) -> Result<()> {
+    for side in sides {
+        side.set_memory(&dataset.ample_memory())?;
+        side.create_index()?;
+    }
+    for peer in peers {
+        peer.build(AMPLE.threads)?;
+    }
+    Ok(())
+}
+
+fn set_logged(sides: &mut [Side], logged: bool) -> Result<()> {
+    let persistence = if logged { "p" } else { "u" };
+    for side in sides {
+        let now: String = side
+            .client
+            .query_one(
+                "SELECT relpersistence::text FROM pg_class WHERE oid = $1::text::regclass",
+                &[&TABLE],
+            )?
+            .get(0);
+        if now != persistence {
+            side.client.batch_execute(&format!(
+                "DROP INDEX IF EXISTS {INDEX}; ALTER TABLE {TABLE} SET {}",
+                if logged { "LOGGED" } else { "UNLOGGED" }
+            ))?;
+            let vacuum = format!("VACUUM (FREEZE, ANALYZE) {TABLE}");
+            side.client.batch_execute(&vacuum)?;
+        }
+    }
+    Ok(())
+}
+
+fn build_round(
+    server: &Server,
+    sheet: &mut Sheet,
+    sides: &mut [Side],
+    peers: &mut [Peer],
+    dataset: &Dataset,
+    variation: &Variation,
+    round: usize,
+) -> Result<()> {
+    for side in sides.iter_mut() {
+        let drop = format!("DROP INDEX IF EXISTS {INDEX}");
+        side.client.batch_execute(&drop)?;
+    }
+    // Neither between the builds nor during them.
+    server.connect("postgres")?.batch_execute("CHECKPOINT")?;
+    let libraries = if variation.libraries { peers.len() } else { 0 };
+    for at in order(sides.len() + libraries, round) {
+        match sides.get_mut(at) {
+            Some(side) => build_side(server, sheet, side, dataset, variation)?,
+            None => build_peer(sheet, &mut peers[at - sides.len()], dataset, variation)?,
+        }
+    }
+    Ok(())
+}
+
+/// In a session of its own: memory that an earlier build left with the process would hide some
+/// of what this one needs.
+fn build_side(
+    server: &Server,
+    sheet: &mut Sheet,
+    side: &mut Side,
+    dataset: &Dataset,
+    variation: &Variation,
+) -> Result<()> {
+    side.reconnect(server)?;
+    let workers = variation.threads - 1;
+    let set = format!("SET max_parallel_maintenance_workers = {workers}");
+    side.client.batch_execute(&set)?;
+    let ample = dataset.ample_memory();
+    side.set_memory(variation.memory.unwrap_or(&ample))?;
+    let session = side.client.query_one("SELECT pg_backend_pid()", &[])?;
+    let before = wal::position(&mut side.client)?;
+    let watch = Watch::start(session.get(0))?;
+    let started = Instant::now();
+    side.create_index()?;
+    let seconds = started.elapsed().as_secs_f64();
+    let peak = watch.peak()?;
+    let written = (wal::position(&mut side.client)? - before) / MEGABYTE;
+    side.reconnect(server)?;
+    record(sheet, side.name, variation, seconds, megabytes(peak.used));
+    if peak.reserved > peak.used {
+        let note = format!("of {:.0} reserved", megabytes(peak.reserved));
+        sheet.note(&memory_metric(variation), side.name, note);
+    }
+    let metric = Metric::less(format!("WAL of the build, {}, MB", variation.label), 1);
+    sheet.record(&metric, side.name, written);
+    record_recall(sheet, side, dataset, variation)
+}
+
+fn build_peer(
+    sheet: &mut Sheet,
+    peer: &mut Peer,
+    dataset: &Dataset,
+    variation: &Variation,
+) -> Result<()> {
+    let built = peer.build(variation.threads)?;
+    record(
+        sheet,
+        peer.name,
+        variation,
+        built.seconds,
+        built.bytes / MEGABYTE,
+    );
+    record_recall(sheet, peer, dataset, variation)
+}
+
+fn record(sheet: &mut Sheet, arm: &str, variation: &Variation, seconds: f64, peak: f64) {
+    let label = variation.label;
+    sheet.record(&Metric::less(format!("build, {label}, s"), 2), arm, seconds);
+    sheet.record(&memory_metric(variation), arm, peak);
+}
+
+fn memory_metric(variation: &Variation) -> Metric {
+    Metric::less(format!("memory of the build, {}, MB", variation.label), 0)
+}
+
+fn record_recall(
+    sheet: &mut Sheet,
+    arm: &mut dyn Searcher,
+    dataset: &Dataset,
+    variation: &Variation,
+) -> Result<()> {
+    let found = arm.search(dataset, NEIGHBOURS, EF_SEARCH)?;
+    let recall = mean_recall(&found.ids, &dataset.truth, NEIGHBOURS);
+    let label = format!("recall@10 of it at ef_search 40, {}", variation.label);
+    let name = arm.name().to_owned();
+    sheet.record(&Metric::plain(label, 4), &name, recall);
+    Ok(())
+}
+
+fn sizes(sheet: &mut Sheet, side: &mut Side) -> Result<()> {
+    let query =
+        format!("SELECT pg_relation_size('{INDEX}')::float8, pg_table_size('{TABLE}')::float8");
+    let row = side.client.query_one(&query, &[])?;
+    let (index, table): (f64, f64) = (row.get(0), row.get(1));
+    sheet.record(&Metric::less("index, MB", 1), side.name, index / MEGABYTE);
+    sheet.record(&Metric::plain("table, MB", 1), side.name, table / MEGABYTE);
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / MEGABYTE
 }

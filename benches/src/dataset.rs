@@ -1,29 +1,45 @@
 //! The vectors that are searched, with the exact answers.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use testdata::{Embeddings, Metric, Synth, Vectors, nearest};
 
-/// Recall is measured over this many nearest neighbours.
-pub const NEIGHBOURS: usize = 10;
+/// So many true neighbours of every query are known.
+const NEIGHBOURS: usize = 100;
+/// New vectors lie between the first ones of these.
+const NEAR: usize = 10;
 const SEED: u64 = 1;
+/// Memory for the links of a row, generously.
+const LINKS: usize = 2000;
+/// The least ample memory, in kilobytes: PostgreSQL's default.
+const SMALLEST: usize = 64 * 1024;
 
 /// Where the vectors of a set come from.
-#[derive(Clone, Copy)]
-enum Source {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Real text embeddings, where the files are.
     Embeddings,
-    Clustered { dim: usize },
+    /// The generator's.
+    Clustered {
+        /// The number of dimensions.
+        dim: usize,
+    },
 }
 
 /// A data set that is not loaded yet.
 pub struct Specification {
     /// Its name, also in file names.
     pub name: &'static str,
-    source: Source,
-    rows: usize,
-    queries: usize,
-    metric: Metric,
+    /// Where the vectors come from.
+    pub source: Source,
+    /// Their number.
+    pub rows: usize,
+    /// The number of queries.
+    pub queries: usize,
+    /// The distance.
+    pub metric: Metric,
 }
 
 /// A data set with the answers.
@@ -36,41 +52,10 @@ pub struct Dataset {
     pub queries: Vectors,
     /// The distance.
     pub metric: Metric,
-    /// The exact neighbours of every query.
+    /// The exact neighbours of every query, nearest first.
     pub truth: Vec<Vec<i32>>,
-}
-
-/// All data sets of a preset.
-pub fn specifications(full: bool) -> Vec<Specification> {
-    let queries = if full { 1000 } else { 200 };
-    let set = |name, source, rows, metric| Specification {
-        name,
-        source,
-        rows,
-        queries,
-        metric,
-    };
-    let rows = |published: usize, quick: usize| if full { published } else { quick };
-    vec![
-        set(
-            "embeddings-384",
-            Source::Embeddings,
-            rows(100_000, 20_000),
-            Metric::Cosine,
-        ),
-        set(
-            "clustered-128",
-            Source::Clustered { dim: 128 },
-            rows(100_000, 20_000),
-            Metric::L2,
-        ),
-        set(
-            "clustered-1536",
-            Source::Clustered { dim: 1536 },
-            rows(50_000, 5_000),
-            Metric::Cosine,
-        ),
-    ]
+    cache: PathBuf,
+    key: u64,
 }
 
 impl Specification {
@@ -80,14 +65,19 @@ impl Specification {
         let Some((base, queries)) = self.vectors()? else {
             return Ok(None);
         };
-        let truth = cached_truth(cache, self, &base, &queries)?;
-        Ok(Some(Dataset {
+        // The cache is keyed by the vectors, so that a changed generator is noticed.
+        let key = checksum(&base) ^ checksum(&queries).rotate_left(1);
+        let mut dataset = Dataset {
             name: self.name,
             base,
             queries,
             metric: self.metric,
-            truth,
-        }))
+            truth: Vec::new(),
+            cache: cache.to_owned(),
+            key,
+        };
+        dataset.truth = dataset.cached_truth()?;
+        Ok(Some(dataset))
     }
 
     fn vectors(&self) -> Result<Option<(Vectors, Vectors)>> {
@@ -105,16 +95,15 @@ impl Specification {
 impl Dataset {
     /// New vectors from among the old ones: midpoints of two neighbours of a query. They are as
     /// many as asked for, all different, and lie where the data lies.
-    pub fn more(&self, count: usize) -> Vec<Vec<f32>> {
-        let pairs = (0..NEIGHBOURS).flat_map(|a| (0..a).map(move |b| (a, b)));
-        pairs
-            .flat_map(|(a, b)| {
-                self.truth
-                    .iter()
-                    .map(move |near| self.midpoint(near[a], near[b]))
-            })
+    pub fn more(&self, count: usize) -> Vectors {
+        let mut seen = HashSet::new();
+        let pairs = (0..NEAR).flat_map(|a| (0..a).map(move |b| (a, b)));
+        let values = pairs
+            .flat_map(|(a, b)| self.truth.iter().map(move |near| (near[a], near[b])))
+            .filter(|&(left, right)| seen.insert((left.min(right), left.max(right))))
             .take(count)
-            .collect()
+            .flat_map(|(left, right)| self.midpoint(left, right));
+        Vectors::new(self.base.dim(), values.collect())
     }
 
     fn midpoint(&self, left: i32, right: i32) -> Vec<f32> {
@@ -125,29 +114,32 @@ impl Dataset {
             .map(|(a, b)| f32::midpoint(*a, *b))
             .collect()
     }
-}
 
-/// The cache is keyed by the vectors themselves, so that a changed generator is noticed.
-fn cached_truth(
-    cache: &Path,
-    specification: &Specification,
-    base: &Vectors,
-    queries: &Vectors,
-) -> Result<Vec<Vec<i32>>> {
-    let key = checksum(base) ^ checksum(queries).rotate_left(1);
-    let file = cache.join(format!(
-        "{}-{}-{key:016x}.json",
-        specification.name,
-        base.len()
-    ));
-    if let Ok(bytes) = std::fs::read(&file) {
-        return Ok(serde_json::from_slice(&bytes)?);
+    /// A `maintenance_work_mem` that holds the graph of either extension with room to spare, but
+    /// is in proportion: pgvector's workers share memory that is reserved, and filled with zeros,
+    /// at that size.
+    pub fn ample_memory(&self) -> String {
+        let row = self.base.dim() * size_of::<f32>() + LINKS;
+        format!("{}kB", (self.base.len() * row / 1024 * 3 / 2).max(SMALLEST))
     }
-    println!("\n{}: finding the exact answers", specification.name);
-    let truth = nearest(base, queries, specification.metric, NEIGHBOURS);
-    std::fs::create_dir_all(cache)?;
-    std::fs::write(&file, serde_json::to_vec(&truth)?)?;
-    Ok(truth)
+
+    /// A file of the cache that belongs to these vectors.
+    pub fn cache_file(&self, what: &str) -> PathBuf {
+        self.cache
+            .join(format!("{}-{:016x}.{what}", self.name, self.key))
+    }
+
+    fn cached_truth(&self) -> Result<Vec<Vec<i32>>> {
+        let file = self.cache_file("truth.json");
+        if let Ok(bytes) = std::fs::read(&file) {
+            return Ok(serde_json::from_slice(&bytes)?);
+        }
+        println!("{}: finding the exact answers", self.name);
+        let truth = nearest(&self.base, &self.queries, self.metric, NEIGHBOURS);
+        std::fs::create_dir_all(&self.cache)?;
+        std::fs::write(&file, serde_json::to_vec(&truth)?)?;
+        Ok(truth)
+    }
 }
 
 fn checksum(vectors: &Vectors) -> u64 {

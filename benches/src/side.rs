@@ -1,15 +1,34 @@
-//! One of the extensions that are compared, with its database, table and index.
+//! One of the extensions that are compared, with its database, table and session.
+
+use std::mem::replace;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use cluster::Server;
+use pgvector::Vector;
 use postgres::Client;
 use testdata::sql;
 
 use crate::dataset::Dataset;
+use crate::searcher::{Found, Searcher};
 
-/// The table that both sides have in their databases.
+/// The table that both sides have in their databases: `id int, v`.
 pub const TABLE: &str = "items";
-const PEER: &str = "vector";
+/// Its index.
+pub const INDEX: &str = "items_v_idx";
+/// The queries, as a table of the same form.
+pub const QUERIES: &str = "queries";
+/// The name of the extension under test.
+pub const OURS: &str = "pg_hnsw";
+/// The name of the extension it is compared with.
+pub const PEER: &str = "pgvector";
+/// What pgvector's index takes at most of type `vector`.
+const LONGEST_VECTOR: usize = 2000;
+/// The numbers of neighbours that are asked for.
+pub const COUNTS: [usize; 2] = [10, 100];
+/// Plans do not depend on how often a statement ran or on what it would cost to scan the table.
+const SESSION: &str = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; \
+     SET synchronous_commit = off";
 
 /// An extension with a loaded table.
 pub struct Side {
@@ -17,8 +36,16 @@ pub struct Side {
     pub name: &'static str,
     /// Its version.
     pub version: String,
-    /// A session in its database.
+    /// Its database.
+    pub database: String,
+    /// A session in it.
     pub client: Client,
+    /// The type of the indexed column, without dimensions.
+    column: &'static str,
+    /// The operator.
+    operator: &'static str,
+    /// The operator class.
+    class: String,
 }
 
 /// The sides that the server's installation has: pg_hnsw always, pgvector where it is installed.
@@ -28,22 +55,23 @@ pub fn available(server: &Server) -> Result<Vec<&'static str>> {
         installation.has_extension(&sql::extension()),
         "pg_hnsw is not installed"
     );
-    if installation.has_extension(PEER) {
-        return Ok(vec!["pg_hnsw", "pgvector"]);
+    if installation.has_extension("vector") {
+        return Ok(vec![OURS, PEER]);
     }
-    println!("This PostgreSQL has no pgvector: pg_hnsw is measured alone.");
-    Ok(vec!["pg_hnsw"])
+    println!("This PostgreSQL has no pgvector: pg_hnsw is measured without it.");
+    Ok(vec![OURS])
 }
 
 impl Side {
     /// Creates a database with the extension and loads the data set into a table.
     pub fn load(server: &Server, name: &'static str, dataset: &Dataset) -> Result<Self> {
-        let extension = if name == "pgvector" {
-            PEER.to_owned()
+        let extension = if name == PEER {
+            "vector".to_owned()
         } else {
             sql::extension()
         };
-        let mut client = server.create_database(&format!("{name} {}", dataset.name))?;
+        let database = format!("{name}_{}", dataset.name);
+        let mut client = server.create_database(&database)?;
         client.batch_execute(&format!("CREATE EXTENSION {extension}"))?;
         let version = client
             .query_one(
@@ -51,21 +79,247 @@ impl Side {
                 &[&extension],
             )?
             .get(0);
-        sql::create_table(&mut client, TABLE, &dataset.base)
-            .with_context(|| format!("cannot load {} into {name}", dataset.name))?;
-        client.batch_execute(&format!("ALTER TABLE {TABLE} SET (parallel_workers = 1)"))?;
-        client.batch_execute(&format!("VACUUM (FREEZE, ANALYZE) {TABLE}"))?;
-        Ok(Self {
+        let half = name == PEER && dataset.base.dim() > LONGEST_VECTOR;
+        let class = dataset.metric.operator_class();
+        let mut side = Self {
             name,
             version,
+            database,
             client,
+            column: if half { "halfvec" } else { "vector" },
+            operator: dataset.metric.operator(),
+            class: if half {
+                class.replace("vector_", "halfvec_")
+            } else {
+                class.to_owned()
+            },
+        };
+        side.fill(dataset)
+            .with_context(|| format!("cannot load {} into {name}", dataset.name))?;
+        side.start_session()?;
+        Ok(side)
+    }
+
+    fn fill(&mut self, dataset: &Dataset) -> Result<()> {
+        self.create_table(TABLE, &dataset.base)?;
+        self.create_table(QUERIES, &dataset.queries)?;
+        self.client
+            .batch_execute(&format!("ALTER TABLE {TABLE} SET (parallel_workers = 1)"))?;
+        for k in COUNTS {
+            self.client.batch_execute(&self.search_function(k))?;
+        }
+        Ok(())
+    }
+
+    /// A table of vectors in the column's type; ids start at 0.
+    pub fn create_table(&mut self, table: &str, vectors: &testdata::Vectors) -> Result<()> {
+        sql::create_table(&mut self.client, table, vectors)?;
+        if self.column != "vector" {
+            self.client.batch_execute(&format!(
+                "ALTER TABLE {table} ALTER COLUMN v TYPE {}({})",
+                self.column,
+                vectors.dim()
+            ))?;
+        }
+        Ok(self
+            .client
+            .batch_execute(&format!("VACUUM (FREEZE, ANALYZE) {table}"))?)
+    }
+
+    /// A loop over queries in the server: each a cached plan that is executed, from the vector to
+    /// the last row, as a prepared statement of a client is. The vector is fetched from its table
+    /// before the clock starts.
+    fn search_function(&self, k: usize) -> String {
+        format!(
+            "CREATE FUNCTION bench_search_{k}(low int, high int)
+             RETURNS TABLE (ids int[], micros float8) LANGUAGE plpgsql AS $$
+             DECLARE
+                 query record;
+                 target {column};
+                 started timestamptz;
+             BEGIN
+                 FOR query IN SELECT q.id, q.v FROM {QUERIES} q
+                              WHERE q.id >= low AND q.id < high ORDER BY q.id LOOP
+                     target := subvector(query.v, 1, vector_dims(query.v));
+                     started := clock_timestamp();
+                     ids := ARRAY(SELECT i.id FROM {TABLE} i ORDER BY i.v {operator} target LIMIT {k});
+                     micros := 1e6 * extract(epoch FROM clock_timestamp() - started);
+                     RETURN NEXT;
+                 END LOOP;
+             END $$",
+            column = self.column,
+            operator = self.operator,
+        )
+    }
+
+    /// The settings of every session; the extension's library is loaded with the first vector, so
+    /// that its settings are known.
+    fn start_session(&mut self) -> Result<()> {
+        Ok(self
+            .client
+            .batch_execute(&format!("{SESSION}; SELECT '[1]'::vector"))?)
+    }
+
+    /// Another session in the same database, with the same settings.
+    pub fn session(&self, server: &Server) -> Result<Client> {
+        let mut client = server.connect(&self.database)?;
+        client.batch_execute(&format!("{SESSION}; SELECT '[1]'::vector"))?;
+        Ok(client)
+    }
+
+    /// Connects again, after the server was restarted.
+    pub fn reconnect(&mut self, server: &Server) -> Result<()> {
+        self.client = self.session(server)?;
+        Ok(())
+    }
+
+    /// Sets `maintenance_work_mem`.
+    pub fn set_memory(&mut self, memory: &str) -> Result<()> {
+        let set = format!("SET maintenance_work_mem = '{memory}'");
+        Ok(self.client.batch_execute(&set)?)
+    }
+
+    /// Creates the index.
+    pub fn create_index(&mut self) -> Result<()> {
+        let class = &self.class;
+        Ok(self.client.batch_execute(&format!(
+            "CREATE INDEX {INDEX} ON {TABLE} USING hnsw (v {class})"
+        ))?)
+    }
+
+    /// Creates the index of another table.
+    pub fn index_table(&mut self, table: &str) -> Result<()> {
+        let class = &self.class;
+        Ok(self
+            .client
+            .batch_execute(&format!("CREATE INDEX ON {table} USING hnsw (v {class})"))?)
+    }
+
+    /// The query with its vector written as `vector`.
+    pub fn query(&self, vector: &str, k: usize) -> String {
+        format!(
+            "SELECT id FROM {TABLE} ORDER BY v {} {vector} LIMIT {k}",
+            self.operator
+        )
+    }
+
+    /// The parameter of a prepared statement, which the client sends as a `vector`.
+    pub fn parameter(&self) -> &'static str {
+        if self.column == "vector" {
+            "$1::vector"
+        } else {
+            "$1::vector::halfvec"
+        }
+    }
+
+    /// The queries `low..high` in the server, at the current settings.
+    pub fn search_range(&mut self, k: usize, low: usize, high: usize) -> Result<Found> {
+        let call = format!("SELECT ids, micros FROM bench_search_{k}({low}, {high})");
+        let rows = self.client.query(&call, &[])?;
+        let micros: f64 = rows.iter().map(|row| row.get::<_, f64>(1)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "queries are few")]
+        let millis = micros / 1e3 / rows.len() as f64;
+        Ok(Found {
+            ids: rows.iter().map(|row| row.get(0)).collect(),
+            millis,
         })
+    }
+
+    /// The mean latency that a client sees for all queries at the current settings.
+    pub fn client_millis(&mut self, dataset: &Dataset, k: usize) -> Result<f64> {
+        let query = self.query(self.parameter(), k);
+        self.round_trips(dataset, &query)
+    }
+
+    /// The mean latency of a query that takes a vector and does nothing.
+    pub fn empty_millis(&mut self, dataset: &Dataset) -> Result<f64> {
+        let query = format!("SELECT {} IS NULL", self.parameter());
+        self.round_trips(dataset, &query)
+    }
+
+    fn round_trips(&mut self, dataset: &Dataset, query: &str) -> Result<f64> {
+        let statement = self.client.prepare(query)?;
+        let vectors = dataset.queries.rows();
+        let vectors: Vec<Vector> = vectors.map(|row| Vector::from(row.to_vec())).collect();
+        let started = Instant::now();
+        for vector in &vectors {
+            self.client.query(&statement, &[vector])?;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "queries are few")]
+        let count = vectors.len() as f64;
+        Ok(started.elapsed().as_secs_f64() * 1e3 / count)
+    }
+
+    /// Sets `hnsw.ef_search`.
+    pub fn set_ef(&mut self, ef: u32) -> Result<()> {
+        let set = format!("SET hnsw.ef_search = {ef}");
+        Ok(self.client.batch_execute(&set)?)
+    }
+
+    /// Back to the default.
+    pub fn reset_ef(&mut self) -> Result<()> {
+        Ok(self.client.batch_execute("RESET hnsw.ef_search")?)
+    }
+
+    /// A copy of the database, to be changed. It is written through the WAL, so that changing it
+    /// logs no full pages: the copy is newer than the last checkpoint.
+    pub fn copy(&mut self, server: &Server) -> Result<Self> {
+        let database = format!("{}_copy", self.database);
+        replace(&mut self.client, server.connect("postgres")?).close()?;
+        self.client.batch_execute(&format!(
+            "CREATE DATABASE \"{database}\" TEMPLATE \"{}\" STRATEGY wal_log",
+            self.database
+        ))?;
+        self.reconnect(server)?;
+        let mut copy = Self {
+            name: self.name,
+            version: self.version.clone(),
+            client: server.connect(&database)?,
+            database,
+            column: self.column,
+            operator: self.operator,
+            class: self.class.clone(),
+        };
+        copy.start_session()?;
+        Ok(copy)
+    }
+
+    /// Drops the database.
+    pub fn discard(self, server: &Server) -> Result<()> {
+        let Self {
+            client, database, ..
+        } = self;
+        client.close()?;
+        let drop = format!("DROP DATABASE \"{database}\" WITH (FORCE)");
+        Ok(server.connect("postgres")?.batch_execute(&drop)?)
     }
 }
 
-/// The indices of the sides in the order of a round: who begins alternates.
-pub fn order(sides: &[Side], round: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..sides.len()).collect();
-    order.rotate_left(round % sides.len());
+impl Searcher for Side {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn search(&mut self, dataset: &Dataset, k: usize, ef: u32) -> Result<Found> {
+        self.set_ef(ef)?;
+        self.search_range(k, 0, dataset.queries.len())
+    }
+}
+
+/// The indices of `count` arms in the order of a round: who begins alternates.
+pub fn order(count: usize, round: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.rotate_left(round % count);
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order;
+
+    #[test]
+    fn everyone_begins_once() {
+        assert_eq!(order(3, 0), [0, 1, 2]);
+        assert_eq!(order(3, 4), [1, 2, 0]);
+    }
 }

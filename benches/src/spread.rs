@@ -31,12 +31,18 @@ impl Spread {
         }
     }
 
-    /// `median (min to max)`, with this many decimals.
+    /// `median (min-max)` with this many decimals; the median alone where nothing varies.
     pub fn text(&self, decimals: usize) -> String {
-        format!(
-            "{:.decimals$} ({:.decimals$} to {:.decimals$})",
-            self.median, self.min, self.max
-        )
+        let median = format!("{:.decimals$}", self.median);
+        let (min, max) = (
+            format!("{:.decimals$}", self.min),
+            format!("{:.decimals$}", self.max),
+        );
+        if min == max {
+            median
+        } else {
+            format!("{median} ({min}-{max})")
+        }
     }
 }
 
@@ -46,7 +52,8 @@ mod tests {
 
     #[test]
     fn medians() {
-        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]).text(0), "2 (1 to 3)");
-        assert_eq!(Spread::of(&[4.0, 1.0]).text(1), "2.5 (1.0 to 4.0)");
+        assert_eq!(Spread::of(&[3.0, 1.0, 2.0]).text(0), "2 (1-3)");
+        assert_eq!(Spread::of(&[4.0, 1.0]).text(1), "2.5 (1.0-4.0)");
+        assert_eq!(Spread::of(&[1.01, 1.02]).text(1), "1.0");
     }
 }
