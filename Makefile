@@ -6,7 +6,8 @@
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
 #   make demo                 semantic search over PostgreSQL's own documentation, start to end
 #   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
-#   make bench                against pgvector (BENCH=full for the published sizes)
+#   make bench                against pgvector and others (BENCH=full for the published sizes,
+#                             BENCH_OPTIONS='--only 384 --part search' for one figure)
 #   make fmt lint clean
 #
 # demo, test and bench never touch the system's PostgreSQL: scripts/postgres.sh makes private
@@ -19,6 +20,8 @@ INSTALL_CONFIG ?= $(PG_CONFIG)
 MAJORS ?= 15 16 18
 # quick or full
 BENCH ?= quick
+# More arguments: parts, data sets, rounds (docs/benchmarks.md).
+BENCH_OPTIONS ?=
 # The benchmark needs pgvector beside pg_hnsw: the version that comes with it.
 BENCH_MAJOR ?= 16
 
@@ -118,7 +121,7 @@ demo: private-15
 
 bench: private-$(BENCH_MAJOR)
 	@$(CHECKED) cargo build -q -p pg-hnsw-bench
-	@PG_CONFIG="$$($(POSTGRES) private $(BENCH_MAJOR))" $(TARGET)/debug/pg-hnsw-bench $(BENCH) --output $(TARGET)/bench
+	@PG_CONFIG="$$($(POSTGRES) private $(BENCH_MAJOR))" $(TARGET)/debug/pg-hnsw-bench $(BENCH) --output $(TARGET)/bench $(BENCH_OPTIONS)
 
 fmt:
 	cargo fmt --all

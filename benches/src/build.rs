@@ -91,7 +91,8 @@ pub fn prepare(sides: &mut [Side], peers: &mut [Peer], dataset: &Dataset) -> Res
         side.create_index()?;
     }
     for peer in peers {
-        peer.build(AMPLE.threads)?;
+        // One that fails says so, and is left alone by the parts that follow.
+        let _ = peer.build(AMPLE.threads);
     }
     Ok(())
 }
@@ -183,7 +184,13 @@ fn build_peer(
     dataset: &Dataset,
     variation: &Variation,
 ) -> Result<()> {
-    let built = peer.build(variation.threads)?;
+    let Some(built) = peer.works().then(|| peer.build(variation.threads)) else {
+        return Ok(());
+    };
+    let Ok(built) = built else {
+        sheet.note(&time_metric(variation), peer.name, "failed");
+        return Ok(());
+    };
     record(
         sheet,
         peer.name,
@@ -191,13 +198,19 @@ fn build_peer(
         built.seconds,
         built.bytes / MEGABYTE,
     );
-    record_recall(sheet, peer, dataset, variation)
+    match record_recall(sheet, peer, dataset, variation) {
+        Err(_) if !peer.works() => Ok(()),
+        recorded => recorded,
+    }
 }
 
 fn record(sheet: &mut Sheet, arm: &str, variation: &Variation, seconds: f64, peak: f64) {
-    let label = variation.label;
-    sheet.record(&Metric::less(format!("build, {label}, s"), 2), arm, seconds);
+    sheet.record(&time_metric(variation), arm, seconds);
     sheet.record(&memory_metric(variation), arm, peak);
+}
+
+fn time_metric(variation: &Variation) -> Metric {
+    Metric::less(format!("build, {}, s", variation.label), 2)
 }
 
 fn memory_metric(variation: &Variation) -> Metric {

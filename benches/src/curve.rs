@@ -45,6 +45,11 @@ impl Curve {
         }
     }
 
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
     /// Whether a smaller setting found at least this much, so that this one is not needed.
     pub fn enough_before(&self, ef: u32, recall: f64) -> bool {
         let mut smaller = self.points.iter().filter(|point| point.ef < ef);

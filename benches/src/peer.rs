@@ -65,16 +65,20 @@ impl Libraries {
         }
     }
 
-    /// Starts a process for each library and hands it the data set.
+    /// Starts a process for each library and hands it the data set. One that does not take it
+    /// is left out.
     pub fn start(&self, dataset: &Dataset) -> Result<Vec<Peer>> {
         if self.names.is_empty() {
             return Ok(Vec::new());
         }
         let files = Files::write(dataset)?;
-        let names = self.names.iter();
-        names
-            .map(|name| Peer::start(&self.directory, name, dataset, &files))
-            .collect()
+        let start = |name| Peer::start(&self.directory, name, dataset, &files);
+        let peers = self.names.iter().filter_map(|name| {
+            start(name)
+                .inspect_err(|problem| println!("{name} is left out: {problem:#}"))
+                .ok()
+        });
+        Ok(peers.collect())
     }
 
     /// Installs one package in the version of the list; a file remembers that it is there.
@@ -212,6 +216,11 @@ impl Peer {
         Ok(peer)
     }
 
+    /// Whether it still answers; one that failed once is left alone.
+    pub fn works(&self) -> bool {
+        self.requests.is_some()
+    }
+
     /// Builds the index anew.
     pub fn build(&mut self, threads: usize) -> Result<Built> {
         let answer = self.ask(&json!({
@@ -223,7 +232,17 @@ impl Peer {
         })
     }
 
+    /// Sends a request and waits for the answer; after a failure the process is done with.
     fn ask(&mut self, request: &Value) -> Result<Value> {
+        let answer = self.try_ask(request);
+        if let Err(problem) = &answer {
+            println!("{} failed: {problem:#}", self.name);
+            self.requests = None;
+        }
+        answer
+    }
+
+    fn try_ask(&mut self, request: &Value) -> Result<Value> {
         let pipe = self.requests.as_mut().context("the pipe is closed")?;
         writeln!(pipe, "{request}").with_context(|| format!("{} is gone", self.name))?;
         let mut line = String::new();
@@ -240,6 +259,10 @@ impl Peer {
 impl Searcher for Peer {
     fn name(&self) -> &str {
         self.name
+    }
+
+    fn works(&self) -> bool {
+        Peer::works(self)
     }
 
     fn search(&mut self, _: &Dataset, k: usize, ef: u32) -> Result<Found> {

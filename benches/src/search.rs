@@ -109,10 +109,13 @@ fn run(
     for round in 0..rounds {
         for &ef in sweep.settings {
             for at in order(arms.len(), round) {
-                if curves[at].enough_before(ef, enough) {
+                if curves[at].enough_before(ef, enough) || !arms[at].works() {
                     continue;
                 }
-                let found = arms[at].search(dataset, sweep.k, ef)?;
+                let found = match arms[at].search(dataset, sweep.k, ef) {
+                    Err(_) if !arms[at].works() => continue,
+                    found => found?,
+                };
                 let recall = mean_recall(&found.ids, &dataset.truth, sweep.k);
                 curves[at].record(ef, recall, found.millis);
             }
@@ -130,6 +133,7 @@ fn latencies(sheet: &mut Sheet, arm: &str, curve: &Curve, sweep: &Sweep) {
                 rounds.iter().for_each(|&ms| sheet.record(&metric, arm, ms));
                 sheet.note(&metric, arm, "or less");
             }
+            At::Never(_) if curve.is_empty() => sheet.note(&metric, arm, "failed"),
             At::Never(best) => sheet.note(&metric, arm, format!("not reached, at most {best:.3}")),
         }
     }

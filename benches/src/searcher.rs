@@ -17,6 +17,11 @@ pub trait Searcher {
     /// What the results call it.
     fn name(&self) -> &str;
 
+    /// Whether it can be asked. One that is not essential may fail once and never again.
+    fn works(&self) -> bool {
+        true
+    }
+
     /// Finds `k` neighbours of every query with a beam of `ef`.
     fn search(&mut self, dataset: &Dataset, k: usize, ef: u32) -> Result<Found>;
 }
