@@ -4,6 +4,7 @@
 //! page's hole (`pd_lower` to `pd_upper`), which WAL leaves out of full-page images.
 
 use super::ffi;
+use super::recent::Recent;
 use super::relation::{Fork, Relation};
 use hnsw::page::{BODY_SIZE, Body};
 use pgrx::pg_sys::{self, Buffer, Page, PageHeaderData};
@@ -32,19 +33,24 @@ pub struct Locked(Buffer);
 impl Locked {
     /// Pins and locks a block of the main fork, which must exist.
     #[inline]
-    pub fn read(relation: Relation, block: u32, lock: Lock) -> Self {
-        // SAFETY: the relation is open; the buffer is pinned when it is locked.
-        unsafe {
-            let buffer = pg_sys::ReadBufferExtended(
-                relation.as_ptr(),
-                pg_sys::ForkNumber::MAIN_FORKNUM,
-                block,
-                pg_sys::ReadBufferMode::RBM_NORMAL,
-                std::ptr::null_mut(),
-            );
-            ffi::LockBuffer(buffer, lock as i32);
-            Self(buffer)
-        }
+    pub fn read(relation: Relation, recent: &Recent, block: u32, lock: Lock) -> Self {
+        let buffer = recent.pin(block).unwrap_or_else(|| {
+            // SAFETY: the relation is open.
+            let buffer = unsafe {
+                pg_sys::ReadBufferExtended(
+                    relation.as_ptr(),
+                    pg_sys::ForkNumber::MAIN_FORKNUM,
+                    block,
+                    pg_sys::ReadBufferMode::RBM_NORMAL,
+                    std::ptr::null_mut(),
+                )
+            };
+            recent.note(block, buffer);
+            buffer
+        });
+        // SAFETY: the buffer is pinned.
+        unsafe { ffi::LockBuffer(buffer, lock as i32) };
+        Self(buffer)
     }
 
     /// Adds a block at the end, pinned and locked. No other backend may do so at the same time.

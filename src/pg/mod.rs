@@ -13,6 +13,7 @@
 //! | [`planner`] | what the planner knows of an index |
 //! | [`progress`] | `pg_stat_progress_create_index` |
 //! | [`random`] | random numbers |
+//! | `recent` | where pages were in shared buffers |
 //! | [`relation`] | tables and indexes: properties, locks, scans |
 //! | [`store`] | the page store of an index |
 //! | [`threads`] | worker threads of a backend |
@@ -32,6 +33,7 @@ pub mod memory;
 pub mod planner;
 pub mod progress;
 pub mod random;
+mod recent;
 pub mod relation;
 pub mod store;
 pub mod threads;

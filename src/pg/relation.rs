@@ -191,25 +191,80 @@ impl Relation {
         unsafe { pg_sys::log_newpage_range(self.0, fork as _, 0, self.blocks(fork), true) }
     }
 
+    /// Number of the relation's file.
+    pub fn file_number(self) -> u32 {
+        // SAFETY: the relation is open.
+        unsafe {
+            #[cfg(feature = "pg15")]
+            let number = (*self.0).rd_node.relNode;
+            #[cfg(not(feature = "pg15"))]
+            let number = (*self.0).rd_locator.relNumber;
+            number.to_u32()
+        }
+    }
+
+    /// Whether it is a temporary relation.
+    pub fn is_temporary(self) -> bool {
+        self.form().relpersistence as u8 == pg_sys::RELPERSISTENCE_TEMP
+    }
+
+    /// Pins a buffer if it holds the block of the main fork; then counts as having found it there.
+    /// Not for temporary relations.
+    #[inline]
+    pub fn pin_recent(self, block: u32, buffer: pg_sys::Buffer) -> bool {
+        // SAFETY: the relation is open, the buffer one of the shared ones.
+        let pinned = unsafe {
+            #[cfg(feature = "pg15")]
+            let file = (*self.0).rd_node;
+            #[cfg(not(feature = "pg15"))]
+            let file = (*self.0).rd_locator;
+            pg_sys::ReadRecentBuffer(file, pg_sys::ForkNumber::MAIN_FORKNUM, block, buffer)
+        };
+        if pinned && let Some(counts) = self.statistics() {
+            #[cfg(feature = "pg15")]
+            {
+                counts.t_blocks_fetched += 1;
+                counts.t_blocks_hit += 1;
+            }
+            #[cfg(not(feature = "pg15"))]
+            {
+                counts.blocks_fetched += 1;
+                counts.blocks_hit += 1;
+            }
+        }
+        pinned
+    }
+
     /// Counts an index scan in the statistics.
     pub fn count_scan(self) {
-        // SAFETY: the relation is open.
+        if let Some(counts) = self.statistics() {
+            #[cfg(feature = "pg15")]
+            {
+                counts.t_numscans += 1;
+            }
+            #[cfg(not(feature = "pg15"))]
+            {
+                counts.numscans += 1;
+            }
+        }
+    }
+
+    /// What the relation counts, if it does.
+    fn statistics<'a>(self) -> Option<&'a mut pg_sys::PgStat_TableCounts> {
+        // SAFETY: the relation is open; nobody else uses the counters meanwhile.
         unsafe {
             let relation = self.0;
             if (*relation).pgstat_info.is_null() {
                 if !(*relation).pgstat_enabled {
-                    return;
+                    return None;
                 }
                 pg_sys::pgstat_assoc_relation(relation);
             }
             #[cfg(feature = "pg15")]
-            {
-                (*(*relation).pgstat_info).t_counts.t_numscans += 1;
-            }
+            let counts = &mut (*(*relation).pgstat_info).t_counts;
             #[cfg(not(feature = "pg15"))]
-            {
-                (*(*relation).pgstat_info).counts.numscans += 1;
-            }
+            let counts = &mut (*(*relation).pgstat_info).counts;
+            Some(counts)
         }
     }
 

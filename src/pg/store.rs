@@ -2,11 +2,13 @@
 
 use super::buffer::{Lock, Locked};
 use super::interrupts;
+use super::recent::Recent;
 use super::relation::{Fork, PageLock, Relation};
 use hnsw::page::{Body, Meta};
 use hnsw::store::PageStore;
 use hnsw::{Error, Result};
 use std::cell::Cell;
+use std::ops::Range;
 
 /// The page whose heavyweight lock inserts hold, shared; vacuum waits for them by taking it alone.
 pub const INSERT_LOCK: u32 = Meta::BLOCK;
@@ -14,6 +16,7 @@ pub const INSERT_LOCK: u32 = Meta::BLOCK;
 /// Pages of an open index.
 pub struct PgStore {
     index: Relation,
+    recent: Recent,
     /// Blocks that exist for certain.
     blocks: Cell<u32>,
     in_vacuum: bool,
@@ -24,6 +27,7 @@ impl PgStore {
     pub fn new(index: Relation) -> Self {
         Self {
             index,
+            recent: Recent::of(index),
             blocks: Cell::new(0),
             in_vacuum: false,
         }
@@ -43,7 +47,7 @@ impl PgStore {
             let what = "block is beyond the end of the index";
             return Err(Error::Corrupted { block, what });
         }
-        Ok(Locked::read(self.index, block, lock))
+        Ok(Locked::read(self.index, &self.recent, block, lock))
     }
 }
 
@@ -105,6 +109,11 @@ impl PageStore for PgStore {
     fn wait_for_inserts(&self) {
         self.index.lock_page(INSERT_LOCK, PageLock::Exclusive);
         self.index.unlock_page(INSERT_LOCK, PageLock::Exclusive);
+    }
+
+    #[inline]
+    fn prefetch(&self, block: u32, bytes: Range<usize>) {
+        self.recent.prefetch(block, bytes);
     }
 
     #[inline]

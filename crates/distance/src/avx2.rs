@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
-use crate::fastscan::BLOCK;
+use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, kernel_table};
 use std::arch::is_x86_feature_detected as has;
 use std::arch::x86_64::*;
@@ -190,28 +190,51 @@ impl Simd for Avx2 {
         }
     }
 
-    /// Two groups a step. The even bytes are summed in 16-bit lanes together with 256 times the
-    /// odd ones, which are summed alone too and subtracted at the end.
+    /// Sixteen lanes at a time: bytes 0 and 2 of their words in one register, 1 and 3 in another.
+    /// The even bytes are summed in 16-bit lanes together with 256 times the odd ones, which are
+    /// summed alone too and subtracted at the end.
     #[inline(always)]
     unsafe fn fastscan(codes: &[u8], tables: &[u8], out: &mut [u16]) {
-        // SAFETY: see above; chunks are 32 bytes, a block of `out` is 32 `u16`s.
+        // SAFETY: see above; steps are 128 bytes, a block of `out` is 32 `u16`s.
         unsafe {
             let nibble = _mm256_set1_epi8(15);
+            let columns = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
+            ));
+            let pairs = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            let load = |p: *const u8| _mm256_loadu_si256(p.cast());
+            // The first 8 bytes of each half become byte 0 and 2 of 8 lanes, the last 1 and 3.
+            let transposed =
+                |p| _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(load(p), columns), pairs);
             for (codes, out) in codes
                 .chunks_exact(tables.len())
                 .zip(out.chunks_exact_mut(BLOCK))
             {
                 let mut all = [_mm256_setzero_si256(); 2];
                 let mut odd = [_mm256_setzero_si256(); 2];
-                for (code, table) in codes.chunks_exact(32).zip(tables.chunks_exact(32)) {
-                    let code = _mm256_loadu_si256(code.as_ptr().cast());
-                    let table = _mm256_loadu_si256(table.as_ptr().cast());
-                    let indices = [code, _mm256_srli_epi16::<4>(code)];
-                    for k in 0..2 {
-                        let index = _mm256_and_si256(indices[k], nibble);
-                        let entry = _mm256_shuffle_epi8(table, index);
-                        all[k] = _mm256_add_epi16(all[k], entry);
-                        odd[k] = _mm256_add_epi16(odd[k], _mm256_srli_epi16::<8>(entry));
+                for (words, tables) in codes.chunks_exact(STEP).zip(tables.chunks_exact(STEP)) {
+                    let (words, tables) = (words.as_ptr(), tables.as_ptr());
+                    let [low, high] = [tables, tables.add(HALF)].map(|p| {
+                        let (a, b) = (load(p), load(p.add(32)));
+                        [
+                            _mm256_permute2x128_si256::<0x20>(a, b),
+                            _mm256_permute2x128_si256::<0x31>(a, b),
+                        ]
+                    });
+                    for half in 0..2 {
+                        let words = words.add(HALF * half);
+                        let (a, b) = (transposed(words), transposed(words.add(32)));
+                        let bytes = [_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b)];
+                        for (k, bytes) in bytes.into_iter().enumerate() {
+                            let shifted = _mm256_srli_epi16::<4>(bytes);
+                            for (table, index) in [(low[k], bytes), (high[k], shifted)] {
+                                let index = _mm256_and_si256(index, nibble);
+                                let entry = _mm256_shuffle_epi8(table, index);
+                                all[half] = _mm256_add_epi16(all[half], entry);
+                                let upper = _mm256_srli_epi16::<8>(entry);
+                                odd[half] = _mm256_add_epi16(odd[half], upper);
+                            }
+                        }
                     }
                 }
                 for k in 0..2 {

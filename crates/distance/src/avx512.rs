@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
-use crate::fastscan::BLOCK;
+use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, check_dot_i8, check_fastscan, kernel_table};
 use std::arch::is_x86_feature_detected as has;
 use std::arch::x86_64::*;
@@ -216,28 +216,40 @@ impl Simd for Avx512 {
         }
     }
 
-    /// Four groups a step. The even bytes are summed in 16-bit lanes together with 256 times the
-    /// odd ones, which are summed alone too and subtracted at the end.
+    /// Sixteen lanes at a time, byte k of their words in part k of a register. The even bytes are
+    /// summed in 16-bit lanes together with 256 times the odd ones, which are summed alone too and
+    /// subtracted at the end.
     #[inline(always)]
     unsafe fn fastscan(codes: &[u8], tables: &[u8], out: &mut [u16]) {
-        // SAFETY: see above; chunks are 64 bytes, a block of `out` is 32 `u16`s.
+        // SAFETY: see above; steps are 128 bytes, a block of `out` is 32 `u16`s.
         unsafe {
             let nibble = _mm512_set1_epi8(15);
+            let columns = _mm512_broadcast_i32x4(_mm_setr_epi8(
+                0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
+            ));
+            let parts = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            let load = |p: *const u8| _mm512_loadu_si512(p.cast());
             for (codes, out) in codes
                 .chunks_exact(tables.len())
                 .zip(out.chunks_exact_mut(BLOCK))
             {
                 let mut all = [_mm512_setzero_si512(); 2];
                 let mut odd = [_mm512_setzero_si512(); 2];
-                for (code, table) in codes.chunks_exact(64).zip(tables.chunks_exact(64)) {
-                    let code = _mm512_loadu_si512(code.as_ptr().cast());
-                    let table = _mm512_loadu_si512(table.as_ptr().cast());
-                    let indices = [code, _mm512_srli_epi16::<4>(code)];
-                    for k in 0..2 {
-                        let index = _mm512_and_si512(indices[k], nibble);
-                        let entry = _mm512_shuffle_epi8(table, index);
-                        all[k] = _mm512_add_epi16(all[k], entry);
-                        odd[k] = _mm512_add_epi16(odd[k], _mm512_srli_epi16::<8>(entry));
+                for (words, tables) in codes.chunks_exact(STEP).zip(tables.chunks_exact(STEP)) {
+                    let tables = tables.as_ptr();
+                    let (low, high) = (load(tables), load(tables.add(HALF)));
+                    for half in 0..2 {
+                        let words = load(words.as_ptr().add(HALF * half));
+                        let words = _mm512_shuffle_epi8(words, columns);
+                        let bytes = _mm512_permutexvar_epi32(parts, words);
+                        let shifted = _mm512_srli_epi16::<4>(bytes);
+                        for (table, index) in [(low, bytes), (high, shifted)] {
+                            let index = _mm512_and_si512(index, nibble);
+                            let entry = _mm512_shuffle_epi8(table, index);
+                            all[half] = _mm512_add_epi16(all[half], entry);
+                            let upper = _mm512_srli_epi16::<8>(entry);
+                            odd[half] = _mm512_add_epi16(odd[half], upper);
+                        }
                     }
                 }
                 for k in 0..2 {
@@ -304,47 +316,41 @@ fn dot_i8_vnni(a: &[i8], b: &[i8]) -> i32 {
     unsafe { run(a, b) }
 }
 
-/// Four groups a step, whose 64 table entries `vpermb` looks up at once. The codes are transposed
-/// first so that the four groups of a lane are adjacent bytes, which `vpdpbusd` then sums.
+/// The words of 16 lanes at a time: `vpermb` looks up one nibble of each byte in the 64 entries of
+/// its tables, and `vpdpbusd` sums the four of a lane.
 fn fastscan_vbmi(codes: &[u8], tables: &[u8], out: &mut [u16]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512vbmi")]
     fn run(codes: &[u8], tables: &[u8], out: &mut [u16]) {
-        // Byte `4 * j + g` of a transposed step is byte `16 * g + j`.
-        const TRANSPOSE: [u8; 64] = {
-            let mut order = [0; 64];
-            let mut i = 0;
-            while i < 64 {
-                order[i] = (i % 4 * 16 + i / 4) as u8;
-                i += 1;
-            }
-            order
-        };
-        // SAFETY: chunks are 64 bytes, a block of `out` is 32 `u16`s.
+        // SAFETY: steps are 128 bytes, a block of `out` is 32 `u16`s.
         unsafe {
-            let transpose = _mm512_loadu_si512(TRANSPOSE.as_ptr().cast());
-            let group = _mm512_set1_epi32(0x30_20_10_00);
+            let load = |p: *const u8| _mm512_loadu_si512(p.cast());
+            let table_of_byte = _mm512_set1_epi32(0x30_20_10_00);
             let nibble = _mm512_set1_epi8(15);
             let ones = _mm512_set1_epi8(1);
+            // index & nibble | table_of_byte
+            let index = |words| _mm512_ternarylogic_epi32::<0xea>(words, nibble, table_of_byte);
             for (codes, out) in codes
                 .chunks_exact(tables.len())
                 .zip(out.chunks_exact_mut(BLOCK))
             {
-                let mut accs = [_mm512_setzero_si512(); 2];
-                for (code, table) in codes.chunks_exact(64).zip(tables.chunks_exact(64)) {
-                    let code = _mm512_loadu_si512(code.as_ptr().cast());
-                    let table = _mm512_loadu_si512(table.as_ptr().cast());
-                    let code = _mm512_permutexvar_epi8(transpose, code);
-                    let indices = [code, _mm512_srli_epi16::<4>(code)];
-                    for k in 0..2 {
-                        // index & nibble | group
-                        let index = _mm512_ternarylogic_epi32::<0xea>(indices[k], nibble, group);
-                        let entry = _mm512_permutexvar_epi8(index, table);
-                        accs[k] = _mm512_dpbusd_epi32(accs[k], entry, ones);
+                let mut low = [_mm512_setzero_si512(); 2];
+                let mut high = [_mm512_setzero_si512(); 2];
+                for (words, tables) in codes.chunks_exact(STEP).zip(tables.chunks_exact(STEP)) {
+                    let tables = tables.as_ptr();
+                    let (low_table, high_table) = (load(tables), load(tables.add(HALF)));
+                    for half in 0..2 {
+                        let words = load(words.as_ptr().add(HALF * half));
+                        let entry = _mm512_permutexvar_epi8(index(words), low_table);
+                        low[half] = _mm512_dpbusd_epi32(low[half], entry, ones);
+                        let shifted = _mm512_srli_epi16::<4>(words);
+                        let entry = _mm512_permutexvar_epi8(index(shifted), high_table);
+                        high[half] = _mm512_dpbusd_epi32(high[half], entry, ones);
                     }
                 }
-                for (k, acc) in accs.into_iter().enumerate() {
-                    let p = out.as_mut_ptr().add(16 * k);
-                    _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(acc));
+                for half in 0..2 {
+                    let p = out.as_mut_ptr().add(16 * half);
+                    let sum = _mm512_add_epi32(low[half], high[half]);
+                    _mm256_storeu_si256(p.cast(), _mm512_cvtepi32_epi16(sum));
                 }
             }
         }

@@ -7,10 +7,10 @@
 //! | set | `f32` lanes | half precision | `i8` dot product | FastScan step |
 //! |---|---|---|---|---|
 //! | `portable` | 8 (arrays, vectorised by the compiler) | software | scalar widening | scalar |
-//! | `avx2` (+FMA, F16C) | 8 | F16C | `vpmaddwd` on widened codes | 2 groups, `vpshufb` |
-//! | `avx512` (F, BW, VL, DQ) | 16, masked tails | `vcvtph2ps` | `vpmaddwd` on widened codes | 4 groups, `vpshufb` |
-//! | `avx512_vnni` (+VNNI, VBMI) | as `avx512` | as `avx512` | `vpdpbusd` | 4 groups, `vpermb` + `vpdpbusd` |
-//! | `neon` | 4 | `fcvtl` | `smull` + `sadalp` | 1 group, `tbl` |
+//! | `avx2` (+FMA, F16C) | 8 | F16C | `vpmaddwd` on widened codes | 2 groups of 16 lanes, `vpshufb` |
+//! | `avx512` (F, BW, VL, DQ) | 16, masked tails | `vcvtph2ps` | `vpmaddwd` on widened codes | 4 groups of 16 lanes, `vpshufb` |
+//! | `avx512_vnni` (+VNNI, VBMI) | as `avx512` | as `avx512` | `vpdpbusd` | 4 groups of 16 lanes, `vpermb` + `vpdpbusd` |
+//! | `neon` | 4 | `fcvtl` | `smull` + `sadalp` | 1 group of 16 lanes, `ld4` + `tbl` |
 //!
 //! No alignment is needed, but a load that crosses a cache line costs two: with AVX-512, slices
 //! aligned to 64 bytes are about a quarter faster.

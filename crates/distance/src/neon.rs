@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
-use crate::fastscan::BLOCK;
+use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, kernel_table};
 use std::arch::aarch64::*;
 
@@ -177,22 +177,31 @@ impl Simd for Neon {
 
     #[inline(always)]
     unsafe fn fastscan(codes: &[u8], tables: &[u8], out: &mut [u16]) {
-        // SAFETY: see above; chunks are 16 bytes, a block of `out` is 32 `u16`s.
+        // SAFETY: see above; steps are 128 bytes, a block of `out` is 32 `u16`s.
         unsafe {
             for (codes, out) in codes
                 .chunks_exact(tables.len())
                 .zip(out.chunks_exact_mut(BLOCK))
             {
                 let mut accs = [vdupq_n_u16(0); 4];
-                for (code, table) in codes.chunks_exact(16).zip(tables.chunks_exact(16)) {
-                    let code = vld1q_u8(code.as_ptr());
-                    let table = vld1q_u8(table.as_ptr());
-                    let low = vqtbl1q_u8(table, vandq_u8(code, vdupq_n_u8(15)));
-                    let high = vqtbl1q_u8(table, vshrq_n_u8::<4>(code));
-                    accs[0] = vaddw_u8(accs[0], vget_low_u8(low));
-                    accs[1] = vaddw_high_u8(accs[1], low);
-                    accs[2] = vaddw_u8(accs[2], vget_low_u8(high));
-                    accs[3] = vaddw_high_u8(accs[3], high);
+                for (words, tables) in codes.chunks_exact(STEP).zip(tables.chunks_exact(STEP)) {
+                    let tables = tables.as_ptr();
+                    for half in 0..2 {
+                        // Byte k of the words of 16 lanes each.
+                        let columns = vld4q_u8(words.as_ptr().add(HALF * half));
+                        let columns = [columns.0, columns.1, columns.2, columns.3];
+                        for (k, column) in columns.into_iter().enumerate() {
+                            let low = vld1q_u8(tables.add(16 * k));
+                            let high = vld1q_u8(tables.add(HALF + 16 * k));
+                            let low = vqtbl1q_u8(low, vandq_u8(column, vdupq_n_u8(15)));
+                            let high = vqtbl1q_u8(high, vshrq_n_u8::<4>(column));
+                            let first = vaddl_u8(vget_low_u8(low), vget_low_u8(high));
+                            let acc = &mut accs[2 * half];
+                            *acc = vaddq_u16(*acc, first);
+                            let acc = &mut accs[2 * half + 1];
+                            *acc = vaddq_u16(*acc, vaddl_high_u8(low, high));
+                        }
+                    }
                 }
                 for (k, acc) in accs.into_iter().enumerate() {
                     vst1q_u16(out.as_mut_ptr().add(8 * k), acc);

@@ -5,7 +5,7 @@
 )]
 
 use crate::Kernels;
-use crate::fastscan::BLOCK;
+use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, hadamard_scalar, kernel_table};
 use half::f16;
 use std::array::from_fn;
@@ -150,11 +150,13 @@ impl Simd for Portable {
             .zip(out.chunks_exact_mut(BLOCK))
         {
             out.fill(0);
-            let (low, high) = out.split_at_mut(16);
-            for (codes, table) in codes.chunks_exact(16).zip(tables.chunks_exact(16)) {
-                for (j, &code) in codes.iter().enumerate() {
-                    low[j] += u16::from(table[usize::from(code & 15)]);
-                    high[j] += u16::from(table[usize::from(code >> 4)]);
+            for (words, tables) in codes.chunks_exact(STEP).zip(tables.chunks_exact(STEP)) {
+                let (low, high) = tables.split_at(HALF);
+                for (word, out) in words.chunks_exact(4).zip(&mut *out) {
+                    for (k, &byte) in word.iter().enumerate() {
+                        *out += u16::from(low[16 * k + usize::from(byte & 15)]);
+                        *out += u16::from(high[16 * k + usize::from(byte >> 4)]);
+                    }
                 }
             }
         }

@@ -426,9 +426,12 @@ pub(crate) unsafe fn fastscan<S: Simd>(codes: &[u8], tables: &[u8], out: &mut [u
 pub(crate) fn check_fastscan(codes: &[u8], tables: &[u8], out: &[u16]) {
     assert!(
         !tables.is_empty() && tables.len() <= 4096,
-        "dc is 16 to 1024"
+        "dc is 32 to 1024"
     );
-    assert!(tables.len().is_multiple_of(64), "dc is a multiple of 16");
+    assert!(
+        tables.len().is_multiple_of(crate::fastscan::STEP),
+        "dc is a multiple of 32"
+    );
     assert!(out.len().is_multiple_of(crate::fastscan::BLOCK));
     assert_eq!(
         codes.len(),

@@ -241,7 +241,7 @@ fn check_fastscan(blocks: usize, dc: usize, seed: u64) {
         (k.fastscan)(&codes[1..], &tables[1..], &mut out);
         for (bits, &got) in zip(&rows, &out) {
             let sum: u16 = (0..dc / 4)
-                .map(|g| u16::from(tables[1 + g * 16 + nibble(bits, g)]))
+                .map(|g| u16::from(tables[1 + fastscan::table_of(g) * 16 + nibble(bits, g)]))
                 .sum();
             assert_eq!(got, sum, "{}", k.name);
             let exact: f64 = (0..dc)
@@ -264,18 +264,6 @@ fn check_fastscan(blocks: usize, dc: usize, seed: u64) {
     for (lane, row) in rows.iter().enumerate() {
         fastscan::get_lane(&codes[1..], lanes, dc, lane, &mut bits);
         assert_eq!(&bits, row);
-    }
-    fastscan::clear_lane(&mut codes[1..], lanes, dc, lanes / 2);
-    for (lane, row) in rows.iter().enumerate() {
-        fastscan::get_lane(&codes[1..], lanes, dc, lane, &mut bits);
-        assert_eq!(
-            bits,
-            if lane == lanes / 2 {
-                vec![0; dc / 8]
-            } else {
-                row.clone()
-            }
-        );
     }
 }
 
@@ -301,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn fastscan_sums(blocks in 1usize..4, dc in (1usize..=64).prop_map(|x| x * 16), seed: u64) {
+    fn fastscan_sums(blocks in 1usize..4, dc in (1usize..=32).prop_map(|x| x * 32), seed: u64) {
         check_fastscan(blocks, dc, seed);
     }
 
@@ -409,16 +397,16 @@ fn special_values() {
         (k.edge_code)(&[0.0; 16], &v, 16, &mut bits);
         assert_eq!(bits, [0xf7, 0xff], "{}", k.name);
     });
-    let mut tables = [1; 64];
+    let mut tables = [1; 128];
     for special in [0.0, 1e-45, 3e38, f32::INFINITY, f32::NAN] {
-        let (delta, bias) = fastscan::build_tables(&[special; 16], 16, &mut tables);
+        let (delta, bias) = fastscan::build_tables(&[special; 32], 32, &mut tables);
         assert!(delta.is_finite() && bias.is_finite());
     }
     assert_eq!(
-        fastscan::build_tables(&[0.0; 16], 16, &mut tables),
+        fastscan::build_tables(&[0.0; 32], 32, &mut tables),
         (0.0, 0.0)
     );
-    assert_eq!(tables, [0; 64]);
+    assert_eq!(tables, [0; 128]);
     let mut codes = [1; 3];
     distance::quantize::encode_i8(
         &[0.0; 3],

@@ -177,6 +177,13 @@ impl<'s, S: PageStore> Index<'s, S> {
         })?
     }
 
+    /// Says that the node `id` will probably be visited soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, id: NodeId) {
+        let (block, slot) = self.layout.locate(id);
+        self.store.prefetch(block, self.layout.record_range(slot));
+    }
+
     /// Visits the node `id`: its distance from the query and those of its neighbours, in one page
     /// visit unless the own vector stands apart. `false` if the slot holds no node with a list on
     /// `level` any more, which happens to a reader whose id is older than a vacuum.

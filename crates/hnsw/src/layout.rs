@@ -14,7 +14,7 @@
 //! | anchors, one bit a lane | L / 8 |
 //! | heap TIDs | 6 each, as many as fit |
 //!
-//! D is the number of dimensions rounded up to 16; Dc is D, at most 1,024, and less where more
+//! D is the number of dimensions rounded up to 32; Dc is D, at most 1,024, and less where more
 //! would push the lanes off the page. L, the number of lanes, is 2m rounded up to whole FastScan blocks of 32. L1
 //! has no codes: its lanes are ids alone and L is 2m. An own vector that does not fit beside
 //! the lanes stands on the pages behind the record's.
@@ -22,6 +22,7 @@
 use crate::page::{CENTRE_COORDS, CONTENT_SIZE, HEADER_SIZE, Meta, VECTOR_BYTES};
 use crate::record::RecordHeader;
 use crate::{Error, Result};
+use distance::fastscan::{BLOCK, WORD};
 use std::mem::size_of;
 use std::ops::Range;
 
@@ -80,7 +81,7 @@ pub struct Params {
 pub struct Layout {
     /// The parameters, with `storage` resolved.
     pub params: Params,
-    /// Coordinates of a stored vector: `dims` rounded up to 16.
+    /// Coordinates of a stored vector: `dims` rounded up to 32.
     pub padded: usize,
     /// Neighbours that a record can name.
     pub lanes: usize,
@@ -169,16 +170,16 @@ impl Layout {
     }
 
     fn with_storage(params: Params) -> Self {
-        let padded = (params.dims as usize).next_multiple_of(16);
+        let padded = (params.dims as usize).next_multiple_of(WORD);
         let coded = params.metric.coded();
         let lanes = match coded {
-            true => (2 * params.m as usize).next_multiple_of(distance::fastscan::BLOCK),
+            true => (2 * params.m as usize).next_multiple_of(BLOCK),
             false => 2 * params.m as usize,
         };
         let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
         let lane_bytes = if coded { 4 + 4 + 2 } else { 4 };
         let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
-        let room = (CONTENT_SIZE - fixed) * 8 / lanes / 16 * 16;
+        let room = (CONTENT_SIZE - fixed) * 8 / lanes / WORD * WORD;
         let code_dims = if coded {
             padded.min(MAX_CODE_DIMS).min(room)
         } else {

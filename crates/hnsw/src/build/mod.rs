@@ -310,6 +310,12 @@ impl<A: Arena> Builder<A> {
         &block.work[i * size..][..size]
     }
 
+    /// Says that a node's working copy will be read soon.
+    fn prefetch(&self, node: u32) {
+        let work = self.work(node);
+        distance::prefetch(work.as_ptr(), work.len());
+    }
+
     /// A node's vector as it will be stored.
     fn stored(&self, node: u32) -> &[u8] {
         let (block, i) = self.block(node);
