@@ -40,6 +40,9 @@ fn kernels(c: &mut Criterion) {
             bench("l2_squared_f16", n, &mut || {
                 bb((k.l2_squared_f16)(bb(&a), bb(&half), 1.5));
             });
+            bench("l2_squared_halves", n, &mut || {
+                bb((k.l2_squared_halves)(bb(&half), bb(&half)));
+            });
             bench("l2_squared_i8", n, &mut || {
                 bb((k.l2_squared_i8)(bb(&a), bb(&code), 0.01));
             });
@@ -51,6 +54,15 @@ fn kernels(c: &mut Criterion) {
             });
             bench("edge_code", n, &mut || {
                 bb((k.edge_code)(bb(&a), bb(&b), dc, bb(&mut bits)));
+            });
+        }
+        for bytes in [16, 96, 192, 1024] {
+            let (a, b) = (vec![0x5a; bytes], vec![0x33; bytes]);
+            bench("hamming", bytes * 8, &mut || {
+                bb((k.hamming)(bb(&a), bb(&b)));
+            });
+            bench("jaccard_parts", bytes * 8, &mut || {
+                bb((k.jaccard_parts)(bb(&a), bb(&b)));
             });
         }
         for n in [256, 512, 1024, 2048] {

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
+use crate::bits::{Bits, ONES};
 use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, kernel_table};
 use std::arch::is_x86_feature_detected as has;
@@ -249,6 +250,54 @@ impl Simd for Avx2 {
                     _mm_storeu_si128(p.add(8).cast(), _mm_unpackhi_epi16(even, odd));
                 }
             }
+        }
+    }
+}
+
+// SAFETY of the blocks below: as above; vectors are 32 bytes.
+impl Bits for Avx2 {
+    type B = __m256i;
+    const BYTES: usize = 32;
+
+    #[inline(always)]
+    unsafe fn zero() -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_setzero_si256() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_loadu_si256(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn and(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_and_si256(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn xor(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_xor_si256(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn add_ones(sum: __m256i, x: __m256i) -> __m256i {
+        // SAFETY: see above.
+        unsafe {
+            let nibble = _mm256_set1_epi8(15);
+            let ones = _mm256_broadcastsi128_si256(_mm_loadu_si128(ONES.as_ptr().cast()));
+            let low = _mm256_shuffle_epi8(ones, _mm256_and_si256(x, nibble));
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(x), nibble);
+            let bytes = _mm256_add_epi8(low, _mm256_shuffle_epi8(ones, high));
+            _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, _mm256_setzero_si256()))
+        }
+    }
+    #[inline(always)]
+    unsafe fn total(sum: __m256i) -> u64 {
+        // SAFETY: see above.
+        unsafe {
+            let half = _mm256_extracti128_si256::<1>(sum);
+            let sum = _mm_add_epi64(_mm256_castsi256_si128(sum), half);
+            (_mm_extract_epi64::<0>(sum) + _mm_extract_epi64::<1>(sum)) as u64
         }
     }
 }

@@ -1,7 +1,9 @@
-//! AVX-512 kernels: one set for F, BW, VL and DQ, one that adds VNNI and VBMI (Ice Lake, Zen 4).
+//! AVX-512 kernels: one set for F, BW, VL and DQ, one that adds VNNI, VBMI and VPOPCNTDQ (Ice
+//! Lake, Zen 4).
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
+use crate::bits::{self, Bits, ONES};
 use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, check_dot_i8, check_fastscan, kernel_table};
 use std::arch::is_x86_feature_detected as has;
@@ -17,6 +19,8 @@ static AVX512_VNNI: Kernels = Kernels {
     name: "avx512_vnni",
     dot_i8: dot_i8_vnni,
     fastscan: fastscan_vbmi,
+    hamming: hamming_vpopcnt,
+    jaccard_parts: jaccard_parts_vpopcnt,
     ..BASE
 };
 
@@ -29,7 +33,7 @@ pub(crate) fn detect() -> impl Iterator<Item = &'static Kernels> {
         && has!("avx2")
         && has!("fma")
         && has!("f16c");
-    let vnni = base && has!("avx512vnni") && has!("avx512vbmi");
+    let vnni = base && has!("avx512vnni") && has!("avx512vbmi") && has!("avx512vpopcntdq");
     base.then_some(&AVX512)
         .into_iter()
         .chain(vnni.then_some(&AVX512_VNNI))
@@ -262,6 +266,110 @@ impl Simd for Avx512 {
             }
         }
     }
+}
+
+// SAFETY of the blocks below: as above; vectors are 64 bytes.
+impl Bits for Avx512 {
+    type B = __m512i;
+    const BYTES: usize = 64;
+
+    #[inline(always)]
+    unsafe fn zero() -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn and(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_xor_si512(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn add_ones(sum: __m512i, x: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe {
+            let nibble = _mm512_set1_epi8(15);
+            let ones = _mm512_broadcast_i32x4(_mm_loadu_si128(ONES.as_ptr().cast()));
+            let low = _mm512_shuffle_epi8(ones, _mm512_and_si512(x, nibble));
+            let high = _mm512_and_si512(_mm512_srli_epi16::<4>(x), nibble);
+            let bytes = _mm512_add_epi8(low, _mm512_shuffle_epi8(ones, high));
+            _mm512_add_epi64(sum, _mm512_sad_epu8(bytes, _mm512_setzero_si512()))
+        }
+    }
+    #[inline(always)]
+    unsafe fn total(sum: __m512i) -> u64 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_add_epi64(sum) as u64 }
+    }
+}
+
+/// [`Avx512`] with an instruction that counts bits.
+struct Vpopcnt;
+
+// SAFETY of the blocks below: as above, with VPOPCNTDQ.
+impl Bits for Vpopcnt {
+    type B = __m512i;
+    const BYTES: usize = <Avx512 as Bits>::BYTES;
+
+    #[inline(always)]
+    unsafe fn zero() -> __m512i {
+        // SAFETY: see above.
+        unsafe { <Avx512 as Bits>::zero() }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> __m512i {
+        // SAFETY: see above.
+        unsafe { <Avx512 as Bits>::load(p) }
+    }
+    #[inline(always)]
+    unsafe fn and(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { <Avx512 as Bits>::and(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn xor(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { <Avx512 as Bits>::xor(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn add_ones(sum: __m512i, x: __m512i) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_add_epi64(sum, _mm512_popcnt_epi64(x)) }
+    }
+    #[inline(always)]
+    unsafe fn total(sum: __m512i) -> u64 {
+        // SAFETY: see above.
+        unsafe { <Avx512 as Bits>::total(sum) }
+    }
+}
+
+fn hamming_vpopcnt(a: &[u8], b: &[u8]) -> u64 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")]
+    fn run(a: &[u8], b: &[u8]) -> u64 {
+        // SAFETY: this function has the features enabled.
+        unsafe { bits::hamming::<Vpopcnt>(a, b) }
+    }
+    // SAFETY: the table is handed out only where the CPU has the features.
+    unsafe { run(a, b) }
+}
+
+fn jaccard_parts_vpopcnt(a: &[u8], b: &[u8]) -> (u64, u64, u64) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")]
+    fn run(a: &[u8], b: &[u8]) -> (u64, u64, u64) {
+        // SAFETY: this function has the features enabled.
+        unsafe { bits::jaccard_parts::<Vpopcnt>(a, b) }
+    }
+    // SAFETY: the table is handed out only where the CPU has the features.
+    unsafe { run(a, b) }
 }
 
 /// Sums the four 128-bit parts as 16-bit lanes.

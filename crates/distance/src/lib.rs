@@ -4,13 +4,13 @@
 //! CPU; [`all_kernels`] returns every table the CPU can run. All functions are safe: slices whose
 //! lengths do not fit together are a programmer error and panic. NaN and infinity never panic.
 //!
-//! | set | `f32` lanes | half precision | `i8` dot product | FastScan step |
-//! |---|---|---|---|---|
-//! | `portable` | 8 (arrays, vectorised by the compiler) | software | scalar widening | scalar |
-//! | `avx2` (+FMA, F16C) | 8 | F16C | `vpmaddwd` on widened codes | 2 groups of 16 lanes, `vpshufb` |
-//! | `avx512` (F, BW, VL, DQ) | 16, masked tails | `vcvtph2ps` | `vpmaddwd` on widened codes | 4 groups of 16 lanes, `vpshufb` |
-//! | `avx512_vnni` (+VNNI, VBMI) | as `avx512` | as `avx512` | `vpdpbusd` | 4 groups of 16 lanes, `vpermb` + `vpdpbusd` |
-//! | `neon` | 4 | `fcvtl` | `smull` + `sadalp` | 1 group of 16 lanes, `ld4` + `tbl` |
+//! | set | `f32` lanes | half precision | `i8` dot product | FastScan step | set bits |
+//! |---|---|---|---|---|---|
+//! | `portable` | 8 (arrays, vectorised by the compiler) | software | scalar widening | scalar | 64 |
+//! | `avx2` (+FMA, F16C) | 8 | F16C | `vpmaddwd` on widened codes | 2 groups of 16 lanes, `vpshufb` | 256, `vpshufb` |
+//! | `avx512` (F, BW, VL, DQ) | 16, masked tails | `vcvtph2ps` | `vpmaddwd` on widened codes | 4 groups of 16 lanes, `vpshufb` | 512, `vpshufb` |
+//! | `avx512_vnni` (+VNNI, VBMI, VPOPCNTDQ) | as `avx512` | as `avx512` | `vpdpbusd` | 4 groups of 16 lanes, `vpermb` + `vpdpbusd` | 512, `vpopcntq` |
+//! | `neon` | 4 | `fcvtl` | `smull` + `sadalp` | 1 group of 16 lanes, `ld4` + `tbl` | 128, `cnt` |
 //!
 //! No alignment is needed, but a load that crosses a cache line costs two: with AVX-512, slices
 //! aligned to 64 bytes are about a quarter faster.
@@ -18,7 +18,7 @@
 //! The floating-point kernels are written once, generic over a small vector trait (`simd.rs`);
 //! each instruction set implements that trait. Sets differ in summation order and in fused
 //! multiply-adds, so their floating-point results agree only to rounding. The integer kernels
-//! (`dot_i8`, `fastscan`) and the sign bits of `edge_code` are identical in all sets.
+//! (`dot_i8`, `fastscan`, those on bits) and the sign bits of `edge_code` are identical in all sets.
 
 use std::sync::OnceLock;
 
@@ -26,6 +26,7 @@ use std::sync::OnceLock;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bits;
 pub mod fastscan;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -54,6 +55,18 @@ pub struct Kernels {
     pub l1: fn(a: &[f32], b: &[f32]) -> f32,
     /// `(dot(a, b), dot(a, a), dot(b, b))` in one pass.
     pub cosine_parts: fn(a: &[f32], b: &[f32]) -> (f32, f32, f32),
+    /// [`Self::l2_squared`] of IEEE half bits.
+    pub l2_squared_halves: fn(a: &[u16], b: &[u16]) -> f32,
+    /// [`Self::inner_product`] of IEEE half bits.
+    pub inner_product_halves: fn(a: &[u16], b: &[u16]) -> f32,
+    /// [`Self::l1`] of IEEE half bits.
+    pub l1_halves: fn(a: &[u16], b: &[u16]) -> f32,
+    /// [`Self::cosine_parts`] of IEEE half bits.
+    pub cosine_parts_halves: fn(a: &[u16], b: &[u16]) -> (f32, f32, f32),
+    /// The number of bits in which `a` and `b` differ.
+    pub hamming: fn(a: &[u8], b: &[u8]) -> u64,
+    /// The numbers of bits set in `a` and `b`, in `a`, in `b`.
+    pub jaccard_parts: fn(a: &[u8], b: &[u8]) -> (u64, u64, u64),
     /// `sum (q_i - scale * x_i)^2`, `x` as IEEE half bits.
     pub l2_squared_f16: fn(q: &[f32], x: &[u16], scale: f32) -> f32,
     /// `sum q_i * x_i`, `x` as IEEE half bits; unscaled.

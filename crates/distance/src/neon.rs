@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
+use crate::bits::Bits;
 use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, kernel_table};
 use std::arch::aarch64::*;
@@ -208,6 +209,46 @@ impl Simd for Neon {
                 }
             }
         }
+    }
+}
+
+// SAFETY of the blocks below: as above; vectors are 16 bytes.
+impl Bits for Neon {
+    type B = uint64x2_t;
+    const BYTES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn zero() -> uint64x2_t {
+        // SAFETY: see above.
+        unsafe { vdupq_n_u64(0) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> uint64x2_t {
+        // SAFETY: see above.
+        unsafe { vreinterpretq_u64_u8(vld1q_u8(p)) }
+    }
+    #[inline(always)]
+    unsafe fn and(a: uint64x2_t, b: uint64x2_t) -> uint64x2_t {
+        // SAFETY: see above.
+        unsafe { vandq_u64(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn xor(a: uint64x2_t, b: uint64x2_t) -> uint64x2_t {
+        // SAFETY: see above.
+        unsafe { veorq_u64(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn add_ones(sum: uint64x2_t, x: uint64x2_t) -> uint64x2_t {
+        // SAFETY: see above.
+        unsafe {
+            let bytes = vcntq_u8(vreinterpretq_u8_u64(x));
+            vpadalq_u32(sum, vpaddlq_u16(vpaddlq_u8(bytes)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn total(sum: uint64x2_t) -> u64 {
+        // SAFETY: see above.
+        unsafe { vaddvq_u64(sum) }
     }
 }
 

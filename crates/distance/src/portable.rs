@@ -5,6 +5,7 @@
 )]
 
 use crate::Kernels;
+use crate::bits::Bits;
 use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, hadamard_scalar, kernel_table};
 use half::f16;
@@ -160,5 +161,36 @@ impl Simd for Portable {
                 }
             }
         }
+    }
+}
+
+impl Bits for Portable {
+    type B = u64;
+    const BYTES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> u64 {
+        0
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const u8) -> u64 {
+        // SAFETY: the trait promises eight bytes; the read is unaligned.
+        unsafe { p.cast::<u64>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn and(a: u64, b: u64) -> u64 {
+        a & b
+    }
+    #[inline(always)]
+    unsafe fn xor(a: u64, b: u64) -> u64 {
+        a ^ b
+    }
+    #[inline(always)]
+    unsafe fn add_ones(sum: u64, x: u64) -> u64 {
+        sum + u64::from(x.count_ones())
+    }
+    #[inline(always)]
+    unsafe fn total(sum: u64) -> u64 {
+        sum
     }
 }

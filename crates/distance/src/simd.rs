@@ -7,6 +7,7 @@
 //! of [`Simd`] are valid for the lanes they read or write; no alignment is needed.
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
+pub(crate) use crate::bits::{hamming, jaccard_parts};
 use crate::{EdgeSums, MAX_DOT_I8};
 
 /// Most lanes of any implementation.
@@ -113,7 +114,7 @@ element!(i8, load_i8, load_i8_partial);
 /// Sums `step` over pairs of lanes of `$q` and `$x` with four independent accumulators, which
 /// hide the latency of the additions.
 macro_rules! fold {
-    ($S:ident, $X:ty, $q:ident, $x:ident, |$acc:ident, $a:ident, $b:ident| $step:expr) => {{
+    ($S:ident, $Q:ty, $X:ty, $q:ident, $x:ident, |$acc:ident, $a:ident, $b:ident| $step:expr) => {{
         assert_eq!($q.len(), $x.len());
         let n = $q.len();
         let (q, x) = ($q.as_ptr(), $x.as_ptr());
@@ -123,7 +124,7 @@ macro_rules! fold {
             let mut i = 0;
             while i + 4 * $S::LANES <= n {
                 for (k, $acc) in accs.iter_mut().enumerate() {
-                    let $a = $S::load(q.add(i + k * $S::LANES));
+                    let $a = <$Q>::load::<$S>(q.add(i + k * $S::LANES));
                     let $b = <$X>::load::<$S>(x.add(i + k * $S::LANES));
                     *$acc = $step;
                 }
@@ -131,13 +132,13 @@ macro_rules! fold {
             }
             let [$acc, ..] = &mut accs;
             while i + $S::LANES <= n {
-                let $a = $S::load(q.add(i));
+                let $a = <$Q>::load::<$S>(q.add(i));
                 let $b = <$X>::load::<$S>(x.add(i));
                 *$acc = $step;
                 i += $S::LANES;
             }
             if i < n {
-                let $a = $S::load_partial(q.add(i), n - i);
+                let $a = <$Q>::load_partial::<$S>(q.add(i), n - i);
                 let $b = <$X>::load_partial::<$S>(x.add(i), n - i);
                 *$acc = $step;
             }
@@ -148,28 +149,31 @@ macro_rules! fold {
 }
 
 #[inline(always)]
-pub(crate) unsafe fn l2_squared<S: Simd>(a: &[f32], b: &[f32]) -> f32 {
-    fold!(S, f32, a, b, |acc, x, y| {
+pub(crate) unsafe fn l2_squared<S: Simd, X: Element>(a: &[X], b: &[X]) -> f32 {
+    fold!(S, X, X, a, b, |acc, x, y| {
         let d = S::sub(x, y);
         S::mul_add(d, d, *acc)
     })
 }
 
 #[inline(always)]
-pub(crate) unsafe fn inner_product<S: Simd, X: Element>(a: &[f32], b: &[X]) -> f32 {
-    fold!(S, X, a, b, |acc, x, y| S::mul_add(x, y, *acc))
+pub(crate) unsafe fn inner_product<S: Simd, Q: Element, X: Element>(a: &[Q], b: &[X]) -> f32 {
+    fold!(S, Q, X, a, b, |acc, x, y| S::mul_add(x, y, *acc))
 }
 
 #[inline(always)]
-pub(crate) unsafe fn l1<S: Simd>(a: &[f32], b: &[f32]) -> f32 {
-    fold!(S, f32, a, b, |acc, x, y| S::add(*acc, S::abs(S::sub(x, y))))
+pub(crate) unsafe fn l1<S: Simd, X: Element>(a: &[X], b: &[X]) -> f32 {
+    fold!(S, X, X, a, b, |acc, x, y| S::add(
+        *acc,
+        S::abs(S::sub(x, y))
+    ))
 }
 
 #[inline(always)]
 pub(crate) unsafe fn l2_squared_scaled<S: Simd, X: Element>(q: &[f32], x: &[X], scale: f32) -> f32 {
     // SAFETY: the module's contract.
     let scale = unsafe { S::splat(scale) };
-    fold!(S, X, q, x, |acc, a, b| {
+    fold!(S, f32, X, q, x, |acc, a, b| {
         let d = S::neg_mul_add(scale, b, a);
         S::mul_add(d, d, *acc)
     })
@@ -179,14 +183,14 @@ pub(crate) unsafe fn l2_squared_scaled<S: Simd, X: Element>(q: &[f32], x: &[X], 
 pub(crate) unsafe fn l1_scaled<S: Simd, X: Element>(q: &[f32], x: &[X], scale: f32) -> f32 {
     // SAFETY: the module's contract.
     let scale = unsafe { S::splat(scale) };
-    fold!(S, X, q, x, |acc, a, b| S::add(
+    fold!(S, f32, X, q, x, |acc, a, b| S::add(
         *acc,
         S::abs(S::neg_mul_add(scale, b, a))
     ))
 }
 
 #[inline(always)]
-pub(crate) unsafe fn cosine_parts<S: Simd>(a: &[f32], b: &[f32]) -> (f32, f32, f32) {
+pub(crate) unsafe fn cosine_parts<S: Simd, X: Element>(a: &[X], b: &[X]) -> (f32, f32, f32) {
     assert_eq!(a.len(), b.len());
     let n = a.len();
     let (a, b) = (a.as_ptr(), b.as_ptr());
@@ -203,16 +207,17 @@ pub(crate) unsafe fn cosine_parts<S: Simd>(a: &[f32], b: &[f32]) -> (f32, f32, f
         while i + 2 * S::LANES <= n {
             for (k, acc) in accs.iter_mut().enumerate() {
                 let at = i + k * S::LANES;
-                step(acc, S::load(a.add(at)), S::load(b.add(at)));
+                step(acc, X::load::<S>(a.add(at)), X::load::<S>(b.add(at)));
             }
             i += 2 * S::LANES;
         }
         while i < n {
             let m = (n - i).min(S::LANES);
             let (x, y) = if m == S::LANES {
-                (S::load(a.add(i)), S::load(b.add(i)))
+                (X::load::<S>(a.add(i)), X::load::<S>(b.add(i)))
             } else {
-                (S::load_partial(a.add(i), m), S::load_partial(b.add(i), m))
+                let (a, b) = (a.add(i), b.add(i));
+                (X::load_partial::<S>(a, m), X::load_partial::<S>(b, m))
             };
             step(&mut accs[0], x, y);
             i += m;
@@ -507,7 +512,7 @@ pub(crate) unsafe fn edge_code<S: Simd>(
             S::sum(used.reduce(|a, b| S::add(a, b)).expect("at most 16 lanes"))
         };
         let rest = if dc < u.len() {
-            l2_squared::<S>(&u[dc..], &v[dc..])
+            l2_squared::<S, f32>(&u[dc..], &v[dc..])
         } else {
             0.0
         };
@@ -526,15 +531,23 @@ pub(crate) unsafe fn edge_code<S: Simd>(
 macro_rules! kernel_table {
     ($S:ty, $name:literal, $attr:meta) => {
         $crate::simd::kernel_table!(@table $S, $name, $attr,
-            l2_squared: l2_squared::<$S>(a: &[f32], b: &[f32]) -> f32,
-            inner_product: inner_product::<$S, f32>(a: &[f32], b: &[f32]) -> f32,
-            l1: l1::<$S>(a: &[f32], b: &[f32]) -> f32,
-            cosine_parts: cosine_parts::<$S>(a: &[f32], b: &[f32]) -> (f32, f32, f32),
+            l2_squared: l2_squared::<$S, f32>(a: &[f32], b: &[f32]) -> f32,
+            inner_product: inner_product::<$S, f32, f32>(a: &[f32], b: &[f32]) -> f32,
+            l1: l1::<$S, f32>(a: &[f32], b: &[f32]) -> f32,
+            cosine_parts: cosine_parts::<$S, f32>(a: &[f32], b: &[f32]) -> (f32, f32, f32),
+            l2_squared_halves: l2_squared::<$S, u16>(a: &[u16], b: &[u16]) -> f32,
+            inner_product_halves: inner_product::<$S, u16, u16>(a: &[u16], b: &[u16]) -> f32,
+            l1_halves: l1::<$S, u16>(a: &[u16], b: &[u16]) -> f32,
+            cosine_parts_halves: cosine_parts::<$S, u16>(
+                a: &[u16], b: &[u16]
+            ) -> (f32, f32, f32),
+            hamming: hamming::<$S>(a: &[u8], b: &[u8]) -> u64,
+            jaccard_parts: jaccard_parts::<$S>(a: &[u8], b: &[u8]) -> (u64, u64, u64),
             l2_squared_f16: l2_squared_scaled::<$S, u16>(q: &[f32], x: &[u16], s: f32) -> f32,
-            inner_product_f16: inner_product::<$S, u16>(q: &[f32], x: &[u16]) -> f32,
+            inner_product_f16: inner_product::<$S, f32, u16>(q: &[f32], x: &[u16]) -> f32,
             l1_f16: l1_scaled::<$S, u16>(q: &[f32], x: &[u16], s: f32) -> f32,
             l2_squared_i8: l2_squared_scaled::<$S, i8>(q: &[f32], x: &[i8], s: f32) -> f32,
-            inner_product_i8: inner_product::<$S, i8>(q: &[f32], x: &[i8]) -> f32,
+            inner_product_i8: inner_product::<$S, f32, i8>(q: &[f32], x: &[i8]) -> f32,
             l1_i8: l1_scaled::<$S, i8>(q: &[f32], x: &[i8], s: f32) -> f32,
             dot_i8: dot_i8::<$S>(a: &[i8], b: &[i8]) -> i32,
             encode_f16: encode_f16::<$S>(x: &[f32], s: f32, out: &mut [u16]) -> (),

@@ -130,6 +130,51 @@ fn check_pairs(k: &Kernels, n: usize, seed: u64) {
     assert_eq!((k.dot_i8)(codes, &other[1..]), want, "{}", k.name);
 }
 
+/// The kernels on two slices of halves.
+fn check_halves(k: &Kernels, n: usize, seed: u64) {
+    let mut r = Random(seed);
+    let mut halves = || -> (Vec<u16>, Vec<f32>) {
+        // Subnormal and large values too.
+        let scale = 2f32.powi((r.next() % 40) as i32 - 24);
+        let halves = r.f32s(n).into_iter().map(|x| f16::from_f32(x * scale));
+        halves.map(|h| (h.to_bits(), h.to_f32())).unzip()
+    };
+    let ((a, x), (b, y)) = (halves(), halves());
+    let (a, b, x, y) = (&a[1..], &b[1..], &x[1..], &y[1..]);
+    let pairs: [(fn(&[u16], &[u16]) -> f32, Term, Term); 3] = [
+        (
+            k.l2_squared_halves,
+            |x, y| (x - y).powi(2),
+            |x, y| (x.abs() + y.abs()).powi(2),
+        ),
+        (k.inner_product_halves, |x, y| x * y, |x, y| (x * y).abs()),
+        (k.l1_halves, |x, y| (x - y).abs(), |x, y| x.abs() + y.abs()),
+    ];
+    for (kernel, term, size) in pairs {
+        close(k.name, kernel(a, b), sum(x, y, term), sum(x, y, size));
+    }
+    let (ab, aa, bb) = (k.cosine_parts_halves)(a, b);
+    let product: Term = |x, y| x * y;
+    let size = sum(x, y, |x, y| (x * y).abs());
+    close(k.name, ab, sum(x, y, product), size);
+    close(k.name, aa, sum(x, x, product), sum(x, x, product));
+    close(k.name, bb, sum(y, y, product), sum(y, y, product));
+}
+
+fn check_bits(k: &Kernels, n: usize, seed: u64) {
+    let mut r = Random(seed);
+    let (a, b) = (r.bytes(n), r.bytes(n));
+    let (a, b) = (&a[1..], &b[1..]);
+    let ones = |f: fn(u8, u8) -> u8| -> u64 {
+        zip(a, b)
+            .map(|(&x, &y)| u64::from(f(x, y).count_ones()))
+            .sum()
+    };
+    assert_eq!((k.hamming)(a, b), ones(|x, y| x ^ y), "{}", k.name);
+    let want = (ones(|x, y| x & y), ones(|x, _| x), ones(|_, y| y));
+    assert_eq!((k.jaccard_parts)(a, b), want, "{}", k.name);
+}
+
 fn check_maps(k: &Kernels, n: usize, seed: u64) {
     let mut r = Random(seed);
     let x = &r.f32s(n)[1..];
@@ -271,6 +316,8 @@ fn check_fastscan(blocks: usize, dc: usize, seed: u64) {
 fn short_lengths() {
     for n in 0..=130 {
         each(|k| check_pairs(k, n, n as u64));
+        each(|k| check_halves(k, n, n as u64));
+        each(|k| check_bits(k, n, n as u64));
         each(|k| check_maps(k, n, n as u64));
     }
 }
@@ -281,6 +328,16 @@ proptest! {
     #[test]
     fn pairs(n in 1usize..=2100, seed: u64) {
         each(|k| check_pairs(k, n, seed));
+    }
+
+    #[test]
+    fn halves(n in 1usize..=2100, seed: u64) {
+        each(|k| check_halves(k, n, seed));
+    }
+
+    #[test]
+    fn bits(n in 1usize..=9000, seed: u64) {
+        each(|k| check_bits(k, n, seed));
     }
 
     #[test]
@@ -366,6 +423,18 @@ fn special_values() {
         assert_eq!((k.inner_product)(&[3e38], &[-3e38]), f32::NEG_INFINITY);
         assert!((k.l2_squared)(&[f32::NAN], &[0.0]).is_nan());
         assert_eq!((k.l2_squared)(&[], &[]), 0.0);
+        let (large, infinite) = (f16::MAX.to_bits(), f16::INFINITY.to_bits());
+        assert_eq!((k.l1_halves)(&[large], &[large ^ 0x8000]), 131_008.0);
+        assert_eq!(
+            (k.inner_product_halves)(&[infinite], &[large]),
+            f32::INFINITY
+        );
+        assert!((k.l2_squared_halves)(&[f16::NAN.to_bits()], &[0]).is_nan());
+        assert_eq!((k.hamming)(&[], &[]), 0);
+        assert_eq!(
+            (k.jaccard_parts)(&[255; 9000], &[255; 9000]),
+            (72_000, 72_000, 72_000)
+        );
 
         for &special in &specials {
             let mut x = vec![1.0; 64];
