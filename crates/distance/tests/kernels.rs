@@ -48,6 +48,7 @@ fn sum(a: &[f32], b: &[f32], f: impl Fn(f64, f64) -> f64) -> f64 {
 
 type Term = fn(f64, f64) -> f64;
 type Dot<X> = fn(&[f32], &[X]) -> f32;
+type Halves = fn(&[u16], &[u16]) -> f32;
 type Scaled<X> = fn(&[f32], &[X], f32) -> f32;
 
 /// The three distances of one element type, all as functions of `(q, x, scale)`.
@@ -141,7 +142,7 @@ fn check_halves(k: &Kernels, n: usize, seed: u64) {
     };
     let ((a, x), (b, y)) = (halves(), halves());
     let (a, b, x, y) = (&a[1..], &b[1..], &x[1..], &y[1..]);
-    let pairs: [(fn(&[u16], &[u16]) -> f32, Term, Term); 3] = [
+    let pairs: [(Halves, Term, Term); 3] = [
         (
             k.l2_squared_halves,
             |x, y| (x - y).powi(2),
