@@ -14,11 +14,11 @@ use crate::pg::progress::{self, Parameter};
 use crate::pg::relation::{Fork, Relation};
 use crate::pg::threads::{self, Task};
 use crate::pg::{interrupts, random};
-use crate::types::Vector;
+use crate::types::IndexedType;
 use hnsw::build::plan::Plan;
 use hnsw::build::{Batch, Builder};
 use hnsw::page::Body;
-use hnsw::{Params, Tid};
+use hnsw::{Layout, Params, Storage, Tid};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexBuildResult, IndexInfo};
 use rayon::Scope;
@@ -93,10 +93,10 @@ struct Table {
 }
 
 /// What an index is to be, from its column, its operator class and its options.
-fn parameters(index: Relation) -> (Params, usize) {
+fn parameters(index: Relation) -> (Params, IndexedType, usize) {
     let options = Options::of(index);
     let (_, typmod) = index.first_column();
-    let metric = metric::of(index);
+    let (metric, indexed) = metric::of(index);
     let Ok(dims @ 1..) = u32::try_from(typmod) else {
         raise(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -118,18 +118,25 @@ fn parameters(index: Relation) -> (Params, usize) {
             "ef_construction must be greater than or equal to 2 * m",
         )
     }
-    let params = Params {
+    let mut params = Params {
         dims,
         m: options.m(),
         metric,
         storage: options.storage(),
     };
-    (params, options.ef_construction())
+    // What halves hold needs no wider numbers, also where there is room.
+    if params.storage == Storage::Auto
+        && indexed == IndexedType::Halfvec
+        && Layout::new(params).params.storage == Storage::Float32
+    {
+        params.storage = Storage::Float16;
+    }
+    (params, indexed, options.ef_construction())
 }
 
 /// Builds a fork; returns how many rows there are and how many of them the index has.
 fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
-    let (params, ef_construction) = parameters(index);
+    let (params, indexed, ef_construction) = parameters(index);
     let (memory, max_workers) = settings::maintenance();
     let workers = match &table {
         Some(table) => table
@@ -165,7 +172,7 @@ fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
             index,
             rows: 0,
         };
-        let heap_tuples = table.map_or(0.0, |table| load(&mut loader, index, table));
+        let heap_tuples = table.map_or(0.0, |table| load(&mut loader, index, indexed, table));
         let (builder, rows) = loader.finish();
         Phase::Linking.begin();
         let linked = Task::spawn(scope, || builder.finish())
@@ -195,16 +202,16 @@ impl Drop for StopAtEnd<'_> {
 }
 
 /// Reads the table into the loader.
-fn load(loader: &mut Loader<'_, '_>, index: Relation, table: Table) -> f64 {
+fn load(loader: &mut Loader<'_, '_>, index: Relation, indexed: IndexedType, table: Table) -> f64 {
     Phase::Loading.begin();
     progress::update(Parameter::TuplesTotal, table.heap.estimated_rows() as i64);
     let temporary = Temporary::new();
     let row = |value: Option<Datum>, tid: Tid| {
         let Some(value) = value else { return };
         temporary.run(|| {
-            // SAFETY: a value of the indexed column, which is of type vector.
-            let vector = unsafe { Vector::from_datum(value) };
-            loader.row(vector.values, tid);
+            // SAFETY: a value of the indexed column, which has this type.
+            let x = unsafe { indexed.coordinates(value) };
+            loader.row(&x, tid);
         });
     };
     // SAFETY: PostgreSQL passed the table, its index and the index's description.

@@ -1,12 +1,12 @@
 //! `INSERT`: one row into the index.
 
+use super::metric;
 use super::options::Options;
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::memory::Temporary;
 use crate::pg::random;
 use crate::pg::relation::{PageLock, Relation, tid_of};
 use crate::pg::store::{INSERT_LOCK, PgStore};
-use crate::types::Vector;
 use hnsw::{Index, Tid};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexInfo, IndexUniqueCheck, ItemPointer};
@@ -25,11 +25,10 @@ pub unsafe extern "C-unwind" fn aminsert(
     unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| {
             if !*nulls {
+                let index = Relation::new(index);
+                let (_, indexed) = metric::of(index);
                 let temporary = Temporary::new();
-                temporary.run(|| {
-                    let vector = Vector::from_datum(*values);
-                    insert(Relation::new(index), vector.values, tid_of(&*tid));
-                });
+                temporary.run(|| insert(index, &indexed.coordinates(*values), tid_of(&*tid)));
                 temporary.delete();
             }
             // Not unique, so there is nothing to say.

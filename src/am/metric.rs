@@ -3,6 +3,7 @@
 use super::support;
 use crate::pg::error::raise;
 use crate::pg::relation::Relation;
+use crate::types::IndexedType::{self, Halfvec, Vector};
 use hnsw::Metric;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{Datum, FunctionCallInfo};
@@ -11,35 +12,46 @@ use pgrx::pg_sys::{Datum, FunctionCallInfo};
 unsafe extern "C-unwind" {
     fn pg_hnsw_vector_l2_squared_distance(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_vector_negative_inner_product(call: FunctionCallInfo) -> Datum;
-    fn pg_hnsw_l1_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_vector_l1_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_halfvec_l2_squared_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_halfvec_negative_inner_product(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_halfvec_l1_distance(call: FunctionCallInfo) -> Datum;
 }
 
-/// The metric of an index, from the support functions of its operator class: names and schemas may
-/// be others, the functions are the same.
-pub fn of(index: Relation) -> Metric {
-    let Some(distance) = index.support_function(support::DISTANCE) else {
-        unsupported()
-    };
-    let normalised = index.support_function(support::NORM).is_some();
-    let distance = distance as usize;
-    if distance == pg_hnsw_vector_l2_squared_distance as *const () as usize {
-        Metric::L2
-    } else if distance == pg_hnsw_vector_negative_inner_product as *const () as usize {
-        if normalised {
-            Metric::Cosine
-        } else {
-            Metric::InnerProduct
+/// The metric of an index and the type of its column, from the support functions of its operator
+/// class: names and schemas may be others, the functions are the same.
+pub fn of(index: Relation) -> (Metric, IndexedType) {
+    type Function = unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum;
+    let known: [(Function, Metric, IndexedType); 6] = [
+        (pg_hnsw_vector_l2_squared_distance, Metric::L2, Vector),
+        (
+            pg_hnsw_vector_negative_inner_product,
+            Metric::InnerProduct,
+            Vector,
+        ),
+        (pg_hnsw_vector_l1_distance, Metric::L1, Vector),
+        (pg_hnsw_halfvec_l2_squared_distance, Metric::L2, Halfvec),
+        (
+            pg_hnsw_halfvec_negative_inner_product,
+            Metric::InnerProduct,
+            Halfvec,
+        ),
+        (pg_hnsw_halfvec_l1_distance, Metric::L1, Halfvec),
+    ];
+    let distance = index.support_function(support::DISTANCE);
+    let found = known
+        .into_iter()
+        .find(|(function, ..)| distance.is_some_and(|d| d as usize == *function as usize));
+    match found {
+        Some((_, Metric::InnerProduct, indexed))
+            if index.support_function(support::NORM).is_some() =>
+        {
+            (Metric::Cosine, indexed)
         }
-    } else if distance == pg_hnsw_l1_distance as *const () as usize {
-        Metric::L1
-    } else {
-        unsupported()
+        Some((_, metric, indexed)) => (metric, indexed),
+        None => raise(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            "type not supported for hnsw index",
+        ),
     }
-}
-
-fn unsupported() -> ! {
-    raise(
-        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-        "type not supported for hnsw index",
-    )
 }

@@ -8,13 +8,12 @@
 //! A scan holds no pin and no lock between calls. Its memory belongs to the context that the scan
 //! was begun in, and is freed with it if the scan is aborted.
 
-use super::settings;
+use super::{metric, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Found, RowReader};
 use crate::pg::memory::{self, Context, Temporary};
 use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
-use crate::types::Vector;
 use hnsw::query::Query;
 use hnsw::scan::{Row, Scan, Step};
 use hnsw::{Index, Tid};
@@ -351,19 +350,21 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
         false => {
             let temporary = Temporary::new();
             let query = temporary.run(|| {
-                // SAFETY: the operator's right argument, of type vector.
-                let vector = unsafe { Vector::from_datum(key.sk_argument) };
-                if vector.values.len() != dims {
+                let (_, indexed) = metric::of(relation);
+                // SAFETY: the operator's right argument, of the type of the column.
+                let x = unsafe { indexed.coordinates(key.sk_argument) };
+                if x.len() != dims {
                     raise(
                         PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
                         format!(
-                            "different vector dimensions {dims} and {}",
-                            vector.values.len()
+                            "different {} dimensions {dims} and {}",
+                            indexed.name(),
+                            x.len()
                         ),
                     );
                 }
-                let indexable = index.transform().indexable(vector.values);
-                (Query::new(&index, vector.values), !indexable)
+                let indexable = index.transform().indexable(&x);
+                (Query::new(&index, &x), !indexable)
             });
             temporary.delete();
             query

@@ -5,9 +5,11 @@ use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
 use super::array::{Array, new_array};
 use super::dense::{Dense, NewDense};
-use super::element::{Element, check_dimensions, check_finite};
+use super::element::{Element, narrow};
 use super::error;
 use super::function::{Argument, Returned};
+use super::kind::{Kind, check_dimensions, check_finite};
+use super::value::Value;
 use super::varlena::NewVarlena;
 
 /// The state as a function got it.
@@ -48,8 +50,9 @@ impl Returned for NewState {
 }
 
 impl<'a> State<'a> {
-    /// The count, and the sums of the elements. Raises an error if the array is no state.
-    fn parts(&self, function: &str) -> (f64, &'a [f64]) {
+    /// The count, and the sums of the elements. Raises an error if the array is no state; it names
+    /// the type and the step of its aggregate.
+    fn parts(&self, type_name: &str, step: &str) -> (f64, &'a [f64]) {
         let array = self.array;
         let is_state = array.dimensions() == 1
             && !array.has_null_bitmap()
@@ -57,14 +60,14 @@ impl<'a> State<'a> {
         let numbers: Option<&[f64]> = bytemuck::try_cast_slice(array.bytes()).ok();
         match numbers.filter(|_| is_state).and_then(<[f64]>::split_first) {
             Some((count, sums)) if sums.len() + 1 == array.len() => (*count, sums),
-            _ => error::not_a_state(function),
+            _ => error::not_a_state(type_name, step),
         }
     }
 }
 
 /// Adds a value to the state. The first value sets the number of dimensions.
-pub fn accumulate<E: Element>(state: State, value: Dense<E>, function: &str) -> NewState {
-    let (count, sums) = state.parts(function);
+pub fn accumulate<E: Element>(state: State, value: Dense<E>) -> NewState {
+    let (count, sums) = state.parts(E::NAME, "accum");
     let elements = value
         .values
         .iter()
@@ -91,10 +94,10 @@ pub fn accumulate<E: Element>(state: State, value: Dense<E>, function: &str) -> 
     }
 }
 
-/// The state of all values that went into either state.
-pub fn combine<E: Element>(a: State, b: State, function: &str) -> NewState {
-    let (a_count, a_sums) = a.parts(function);
-    let (b_count, b_sums) = b.parts(function);
+/// The state of all values that went into either state. The states of all types are alike.
+pub fn combine(a: State, b: State) -> NewState {
+    let (a_count, a_sums) = a.parts(f32::NAME, "combine");
+    let (b_count, b_sums) = b.parts(f32::NAME, "combine");
     if a_count == 0.0 {
         return NewState::Same(b.array.datum());
     }
@@ -102,23 +105,23 @@ pub fn combine<E: Element>(a: State, b: State, function: &str) -> NewState {
         return NewState::Same(a.array.datum());
     }
     check_same_length(a_sums.len(), b_sums.len());
-    check_dimensions::<E>(a_sums.len());
+    check_dimensions::<f32>(a_sums.len());
     let mut numbers = [&[a_count + b_count], a_sums].concat();
     add_finite(&mut numbers[1..], b_sums.iter().copied());
     NewState::New(new_array(pg_sys::FLOAT8OID, &numbers))
 }
 
 /// The mean; null if no value went in.
-pub fn average<E: Element>(state: State, function: &str) -> Option<NewDense<E>> {
-    let (count, sums) = state.parts(function);
+pub fn average<E: Element>(state: State) -> Option<NewDense<E>> {
+    let (count, sums) = state.parts(E::NAME, "avg");
     if count == 0.0 {
         return None;
     }
-    let mut result = NewDense::zeroed(sums.len());
+    let mut result = NewDense::<E>::zeroed(sums.len());
     for (element, sum) in result.values_mut().iter_mut().zip(sums) {
-        *element = E::from_f64(sum / count);
+        *element = narrow((sum / count) as f32);
+        check_finite::<E>(element.to_f32());
     }
-    check_finite::<E>(result.values_mut());
     Some(result)
 }
 

@@ -1,10 +1,11 @@
 //! New dense values from others: element-wise arithmetic, concatenation, parts, quantisation.
 
+use super::bits::NewBits;
 use super::dense::{Dense, NewDense};
-use super::distance::{check_same_dimensions, norm};
+use super::distance::{Measured, check_same_dimensions, norm};
 use super::element::Element;
 use super::error;
-use super::varlena::NewVarlena;
+use super::value::Value;
 
 /// Applies an operation to the pairs of elements, and `check` to each result and its operands.
 fn element_wise<E: Element>(
@@ -68,12 +69,15 @@ pub fn concatenate<E: Element>(a: Dense<E>, b: Dense<E>) -> NewDense<E> {
 }
 
 /// The value scaled to length 1; zero stays zero.
-pub fn normalize<E: Element>(value: Dense<E>) -> NewDense<E> {
+pub fn normalize<'a, E: Element>(value: Dense<'a, E>) -> NewDense<E>
+where
+    Dense<'a, E>: Measured<'a>,
+{
     let mut result = NewDense::<E>::zeroed(value.dimensions());
     let norm = norm(value);
     if norm > 0.0 {
         for (result, element) in result.values_mut().iter_mut().zip(value.values) {
-            *result = E::from_f64(f64::from(element.to_f32()) / norm);
+            *result = E::from_f32((f64::from(element.to_f32()) / norm) as f32);
             check_overflow(*result);
         }
     }
@@ -93,13 +97,9 @@ pub fn subvector<E: Element>(value: Dense<E>, start: i32, count: i32) -> NewDens
 }
 
 /// One bit for each element, set if it is positive, as a `bit` value.
-pub fn binary_quantize<E: Element>(value: Dense<E>) -> NewVarlena {
-    /// Bytes of the number of bits, in front of the bits.
-    const LENGTH: usize = 4;
-    let mut bits = NewVarlena::zeroed(LENGTH + value.dimensions().div_ceil(8));
-    let (length, bytes) = bits.payload_mut().split_at_mut(LENGTH);
-    length.copy_from_slice(&(value.dimensions() as i32).to_ne_bytes());
-    for (byte, elements) in bytes.iter_mut().zip(value.values.chunks(8)) {
+pub fn binary_quantize<E: Element>(value: Dense<E>) -> NewBits {
+    let mut bits = NewBits::zeroed(value.dimensions());
+    for (byte, elements) in bits.bytes_mut().iter_mut().zip(value.values.chunks(8)) {
         for (index, element) in elements.iter().enumerate() {
             *byte |= u8::from(*element > E::default()) << (7 - index);
         }

@@ -5,9 +5,10 @@ use bytemuck::{Pod, Zeroable};
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo, Oid};
 
 use super::dense::{Dense, NewDense};
-use super::element::{Element, check_dimensions, check_finite};
+use super::element::{Element, check_all_finite, narrow};
 use super::error;
 use super::function::Argument;
+use super::kind::{Kind, check_dimensions};
 use super::typmod::check_typmod;
 use super::varlena::{Detoasted, HEADER, NewVarlena};
 
@@ -168,46 +169,54 @@ unsafe fn slice_of<'a, T>(start: *const T, count: i32) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(start, count as usize) }
 }
 
-/// Makes a value from an array of numbers, and checks it against the type modifier.
-pub fn from_array<E: Element>(array: Array, typmod: i32) -> NewDense<E> {
-    if array.dimensions() > 1 {
-        error::array_not_flat();
-    }
-    if array.contains_nulls() {
-        error::array_with_nulls();
-    }
-    let count = array.len();
-    check_dimensions::<E>(count);
-    check_typmod(typmod, count);
-
-    let mut new = NewDense::zeroed(count);
-    let values = new.values_mut();
-    match array.element_type() {
-        pg_sys::INT4OID => fill(values, array.bytes(), |bytes| {
-            E::from_f32(i32::from_ne_bytes(bytes) as f32)
-        }),
-        pg_sys::FLOAT4OID => fill(values, array.bytes(), |bytes| {
-            E::from_f32(f32::from_ne_bytes(bytes))
-        }),
-        pg_sys::FLOAT8OID => fill(values, array.bytes(), |bytes| {
-            E::from_f64(f64::from_ne_bytes(bytes))
-        }),
-        pg_sys::NUMERICOID => {
-            for (value, datum) in values.iter_mut().zip(array.datums(pg_sys::NUMERICOID)) {
-                *value = E::from_f32(numeric_to_f32(*datum));
-            }
+impl Array<'_> {
+    /// The number of elements of an array that becomes a value of type `K`. Raises an error if it
+    /// cannot, or not with this type modifier.
+    pub fn check_castable<K: Kind>(&self, typmod: i32) -> usize {
+        if self.dimensions() > 1 {
+            error::array_not_flat();
         }
-        _ => error::unsupported_array_type(),
+        if self.contains_nulls() {
+            error::array_with_nulls();
+        }
+        let count = self.len();
+        check_dimensions::<K>(count);
+        check_typmod(typmod, count);
+        count
     }
-    check_finite::<E>(values);
-    new
+
+    /// Calls a function with each element of an array that is castable.
+    pub fn for_each_number(&self, mut f: impl FnMut(f32)) {
+        let bytes = self.bytes();
+        match self.element_type() {
+            pg_sys::INT4OID => each(bytes, |bytes| f(i32::from_ne_bytes(bytes) as f32)),
+            pg_sys::FLOAT4OID => each(bytes, |bytes| f(f32::from_ne_bytes(bytes))),
+            pg_sys::FLOAT8OID => each(bytes, |bytes| f(f64::from_ne_bytes(bytes) as f32)),
+            pg_sys::NUMERICOID => {
+                for datum in self.datums(pg_sys::NUMERICOID) {
+                    f(numeric_to_f32(*datum));
+                }
+            }
+            _ => error::unsupported_array_type(),
+        }
+    }
 }
 
-/// Converts the elements of an array one by one.
-fn fill<E, const N: usize>(values: &mut [E], bytes: &[u8], convert: impl Fn([u8; N]) -> E) {
-    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<N>().0) {
-        *value = convert(*bytes);
-    }
+fn each<const N: usize>(bytes: &[u8], mut f: impl FnMut([u8; N])) {
+    bytes.as_chunks().0.iter().for_each(|bytes| f(*bytes));
+}
+
+/// Makes a value from an array of numbers, and checks it against the type modifier.
+pub fn from_array<E: Element>(array: Array, typmod: i32) -> NewDense<E> {
+    let mut new = NewDense::zeroed(array.check_castable::<E>(typmod));
+    let mut values = new.values_mut().iter_mut();
+    array.for_each_number(|number| {
+        if let Some(value) = values.next() {
+            *value = narrow(number);
+        }
+    });
+    check_all_finite::<E>(new.values_mut());
+    new
 }
 
 fn numeric_to_f32(numeric: Datum) -> f32 {
@@ -218,8 +227,9 @@ fn numeric_to_f32(numeric: Datum) -> f32 {
 }
 
 /// Makes an array of `real`.
-pub fn to_array(value: Dense<f32>) -> NewVarlena {
-    new_array(pg_sys::FLOAT4OID, value.values)
+pub fn to_array<E: Element>(value: Dense<E>) -> NewVarlena {
+    let numbers: Vec<f32> = value.values.iter().map(|value| value.to_f32()).collect();
+    new_array(pg_sys::FLOAT4OID, &numbers)
 }
 
 /// A one-dimensional array without nulls.

@@ -1,95 +1,120 @@
-//! Distances between dense values of the same length. Sums are in the element type's kernels.
+//! Distances between values with the same number of dimensions.
+
+use ::distance::kernels;
+use bytemuck::cast_slice;
+use half::f16;
 
 use super::dense::Dense;
 use super::element::Element;
 use super::error;
+use super::value::Value;
 
-/// The distance kernels of an element type.
-pub trait Kernels: Element {
+/// A value that has distances from others. Sums are accumulated in single precision; both values
+/// have the same number of dimensions.
+pub trait Measured<'a>: Value<'a> {
     /// The sum of squared differences.
-    fn l2_squared(a: &[Self], b: &[Self]) -> f32;
+    fn l2_squared(self, other: Self) -> f32;
     /// The sum of products.
-    fn inner_product(a: &[Self], b: &[Self]) -> f32;
+    fn inner_product(self, other: Self) -> f32;
     /// The sum of absolute differences.
-    fn l1(a: &[Self], b: &[Self]) -> f32;
-    /// The inner products of `a` and `b`, of `a` and `a`, of `b` and `b`.
-    fn cosine_parts(a: &[Self], b: &[Self]) -> (f32, f32, f32);
+    fn l1(self, other: Self) -> f32;
+    /// The inner products of `self` and `other`, of `self` and `self`, of `other` and `other`.
+    fn cosine_parts(self, other: Self) -> (f32, f32, f32);
+    /// The numbers that are stored.
+    fn numbers(self) -> impl Iterator<Item = f32>;
 }
 
-impl Kernels for f32 {
-    #[inline]
-    fn l2_squared(a: &[Self], b: &[Self]) -> f32 {
-        ::distance::l2_squared(a, b)
-    }
+macro_rules! measured {
+    ($element:ty, $l2_squared:ident, $inner_product:ident, $l1:ident, $cosine_parts:ident) => {
+        impl<'a> Measured<'a> for Dense<'a, $element> {
+            #[inline]
+            fn l2_squared(self, other: Self) -> f32 {
+                (kernels().$l2_squared)(cast_slice(self.values), cast_slice(other.values))
+            }
 
-    #[inline]
-    fn inner_product(a: &[Self], b: &[Self]) -> f32 {
-        ::distance::inner_product(a, b)
-    }
+            #[inline]
+            fn inner_product(self, other: Self) -> f32 {
+                (kernels().$inner_product)(cast_slice(self.values), cast_slice(other.values))
+            }
 
-    #[inline]
-    fn l1(a: &[Self], b: &[Self]) -> f32 {
-        ::distance::l1(a, b)
-    }
+            #[inline]
+            fn l1(self, other: Self) -> f32 {
+                (kernels().$l1)(cast_slice(self.values), cast_slice(other.values))
+            }
 
-    #[inline]
-    fn cosine_parts(a: &[Self], b: &[Self]) -> (f32, f32, f32) {
-        ::distance::cosine_parts(a, b)
-    }
+            #[inline]
+            fn cosine_parts(self, other: Self) -> (f32, f32, f32) {
+                (kernels().$cosine_parts)(cast_slice(self.values), cast_slice(other.values))
+            }
+
+            fn numbers(self) -> impl Iterator<Item = f32> {
+                self.values.iter().map(|value| Element::to_f32(*value))
+            }
+        }
+    };
 }
 
-/// Raises an error unless both values have the same length.
+measured!(f32, l2_squared, inner_product, l1, cosine_parts);
+measured!(
+    f16,
+    l2_squared_halves,
+    inner_product_halves,
+    l1_halves,
+    cosine_parts_halves
+);
+
+/// Raises an error unless both values have the same number of dimensions.
 #[inline]
-pub fn check_same_dimensions<E: Element>(a: Dense<E>, b: Dense<E>) {
+pub fn check_same_dimensions<'a, V: Value<'a>>(a: V, b: V) {
     if a.dimensions() != b.dimensions() {
-        error::different_dimensions::<E>(a.dimensions(), b.dimensions());
+        error::different_dimensions::<V::Kind>(a.dimensions(), b.dimensions());
     }
 }
 
 /// Squared Euclidean distance.
 #[inline]
-pub fn l2_squared<E: Kernels>(a: Dense<E>, b: Dense<E>) -> f64 {
+pub fn l2_squared<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     check_same_dimensions(a, b);
-    f64::from(E::l2_squared(a.values, b.values))
+    f64::from(a.l2_squared(b))
 }
 
 /// Euclidean distance.
 #[inline]
-pub fn l2<E: Kernels>(a: Dense<E>, b: Dense<E>) -> f64 {
+pub fn l2<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     l2_squared(a, b).sqrt()
 }
 
 /// Inner product.
 #[inline]
-pub fn inner_product<E: Kernels>(a: Dense<E>, b: Dense<E>) -> f64 {
+pub fn inner_product<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     check_same_dimensions(a, b);
-    f64::from(E::inner_product(a.values, b.values))
+    f64::from(a.inner_product(b))
 }
 
 /// Taxicab distance.
 #[inline]
-pub fn l1<E: Kernels>(a: Dense<E>, b: Dense<E>) -> f64 {
+pub fn l1<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     check_same_dimensions(a, b);
-    f64::from(E::l1(a.values, b.values))
+    f64::from(a.l1(b))
 }
 
-/// One minus the cosine of the angle; NaN if a value is zero.
+/// One minus the cosine of the angle; not a number if a value is zero.
 #[inline]
-pub fn cosine<E: Kernels>(a: Dense<E>, b: Dense<E>) -> f64 {
+pub fn cosine<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     check_same_dimensions(a, b);
-    let (dot, aa, bb) = E::cosine_parts(a.values, b.values);
+    let (dot, aa, bb) = a.cosine_parts(b);
     let similarity = f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt();
     1.0 - similarity.clamp(-1.0, 1.0)
 }
 
 /// The angle between two values of length 1, as a part of a half turn.
 #[inline]
-pub fn spherical<E: Kernels>(a: Dense<E>, b: Dense<E>) -> f64 {
+pub fn spherical<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     inner_product(a, b).clamp(-1.0, 1.0).acos() / std::f64::consts::PI
 }
 
 /// Euclidean length.
-pub fn norm<E: Element>(value: Dense<E>) -> f64 {
-    let square = |element: &E| f64::from(element.to_f32()).powi(2);
-    value.values.iter().map(square).sum::<f64>().sqrt()
+pub fn norm<'a, V: Measured<'a>>(value: V) -> f64 {
+    let add = |sum, number| sum + f64::from(number).powi(2);
+    value.numbers().fold(0.0, add).sqrt()
 }

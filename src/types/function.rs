@@ -8,31 +8,31 @@ use std::ffi::CStr;
 
 use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 
-use super::dense::{Dense, NewDense, Original, Transient};
+use super::dense::NewDense;
 use super::element::Element;
+use super::value::{Original, Transient, Value};
 use super::varlena::NewVarlena;
 
-/// Exports Rust functions as C functions with the prefix `pg_hnsw_`, version-1 calling convention.
+/// Exports Rust functions as C functions with the prefix `pg_hnsw_` and that of a type, version-1
+/// calling convention.
 /// All are declared STRICT in SQL, so no argument is null; argument types state the SQL types.
 macro_rules! sql_functions {
-    ($(
-        $(#[$attribute:meta])*
+    ($prefix:literal: $(
         fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty $body:block
     )*) => {$(
         #[allow(unsafe_code, reason = "exports the symbol and reads the arguments")]
         const _: () = {
             use $crate::types::function;
 
-            #[unsafe(export_name = concat!("pg_finfo_pg_hnsw_", stringify!($name)))]
+            #[unsafe(export_name = concat!("pg_finfo_pg_hnsw_", $prefix, "_", stringify!($name)))]
             extern "C-unwind" fn info() -> &'static pgrx::pg_sys::Pg_finfo_record {
                 &function::VERSION_1
             }
 
-            #[unsafe(export_name = concat!("pg_hnsw_", stringify!($name)))]
+            #[unsafe(export_name = concat!("pg_hnsw_", $prefix, "_", stringify!($name)))]
             unsafe extern "C-unwind" fn call(
                 fcinfo: pgrx::pg_sys::FunctionCallInfo,
             ) -> pgrx::pg_sys::Datum {
-                $(#[$attribute])*
                 #[inline(always)]
                 fn $name($($argument: $type),*) -> $result $body
 
@@ -109,32 +109,32 @@ pub trait Returned {
     fn into_datum(self) -> Option<Datum>;
 }
 
-impl<E: Element> Argument for Dense<'_, E> {
+impl<'a, V: Value<'a>> Argument for V {
     #[inline(always)]
     unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
         // SAFETY: the caller's promise.
-        unsafe { Dense::from_datum(datum) }
+        unsafe { V::from_datum(datum) }
     }
 }
 
-impl<E: Element> Argument for Original<'_, E> {
+impl<'a, V: Value<'a>> Argument for Original<V> {
     #[inline(always)]
     unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
         // SAFETY: the caller's promise.
         Original {
             datum,
-            value: unsafe { Dense::from_datum(datum) },
+            value: unsafe { V::from_datum(datum) },
         }
     }
 }
 
-impl<E> Returned for Original<'_, E> {
+impl<V> Returned for Original<V> {
     fn into_datum(self) -> Option<Datum> {
         Some(self.datum)
     }
 }
 
-impl<E: Element> Argument for Transient<'_, E> {
+impl<'a, V: Value<'a>> Argument for Transient<'a, V> {
     #[inline(always)]
     unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
         // SAFETY: the caller's promise.

@@ -1,27 +1,33 @@
 //! The SQL types: input and output, casts, operators, aggregates.
 //!
-//! One concept a file, generic over the [`Element`](element::Element) that a type stores;
-//! `vector` binds them all to the SQL functions of the type `vector`.
+//! One concept a file, written once for all types that have it: a [`Kind`](kind::Kind) is a type's
+//! name and limits, an [`Element`](element::Element) what a dense type stores, a
+//! [`Value`](value::Value) an argument. `sparse` is what only `sparsevec` has, `bits` are the
+//! functions of `bit`; `bindings` gives all others their C symbols, and `indexed` is what the
+//! access method uses.
 //! `function` is the callback boundary and `varlena` turns datums into slices; other modules that
 //! need PostgreSQL's memory or functions say so in their first lines, the rest is safe code.
 
 mod aggregate;
 mod arithmetic;
 mod array;
+mod bindings;
+mod bits;
+mod convert;
+mod decimal;
 mod dense;
 mod distance;
 mod element;
 mod error;
 mod function;
+mod indexed;
+mod kind;
 mod number;
+mod sparse;
 mod text;
 mod typmod;
+mod value;
 mod varlena;
-mod vector;
 mod wire;
 
-#[allow(
-    unused_imports,
-    reason = "the access method's way in to indexed values"
-)]
-pub use dense::{Dense, Vector};
+pub use indexed::IndexedType;

@@ -11,28 +11,46 @@ pub struct Number {
     pub length: usize,
     /// Whether the value is infinite only because the number is too large.
     pub overflow: bool,
+    /// Whether the value is zero only because the number is too small.
+    pub underflow: bool,
 }
 
 /// The number that `text` starts with.
 pub fn parse(text: &[u8]) -> Option<Number> {
     let sign = usize::from(matches!(text.first(), Some(b'+' | b'-')));
     let body = &text[sign..];
-    let (magnitude, length, finite) = match body.first()? {
-        b'0'..=b'9' | b'.' => {
-            let (magnitude, length) = hexadecimal(body).or_else(|| decimal(body))?;
-            (magnitude, length, true)
-        }
-        _ => {
-            let (magnitude, length) = named(body)?;
-            (magnitude, length, false)
-        }
+    let is_digits = matches!(body.first()?, b'0'..=b'9' | b'.');
+    let (magnitude, length) = match is_digits {
+        true => hexadecimal(body).or_else(|| decimal(body))?,
+        false => named(body)?,
     };
     let negative = text[0] == b'-';
     Some(Number {
         value: if negative { -magnitude } else { magnitude },
         length: sign + length,
-        overflow: finite && magnitude.is_infinite(),
+        overflow: is_digits && magnitude.is_infinite(),
+        underflow: magnitude == 0.0 && !is_written_as_zero(&body[..length]),
     })
+}
+
+/// The decimal integer that `text` starts with, held within a range far beyond any useful one,
+/// and how many bytes it takes: what C's `strtol` accepts.
+pub fn parse_integer(text: &[u8]) -> Option<(i64, usize)> {
+    let sign = usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let length = sign + run(&text[sign..], u8::is_ascii_digit);
+    (length > sign).then(|| (clamped_integer(&text[..length]), length))
+}
+
+/// Whether a finite number has no other digits than zeros before its exponent.
+fn is_written_as_zero(number: &[u8]) -> bool {
+    let (digits, marker): (&[u8], _) = match number {
+        [b'0', b'x' | b'X', digits @ ..] => (digits, b'p'),
+        digits => (digits, b'e'),
+    };
+    let mantissa = run(digits, |byte| byte.to_ascii_lowercase() != marker);
+    digits[..mantissa]
+        .iter()
+        .all(|byte| matches!(byte, b'0' | b'.'))
 }
 
 /// The number of bytes at the start that satisfy a condition.
@@ -292,5 +310,37 @@ mod tests {
         assert_eq!(parse(b"-0x1p200").map(|number| number.overflow), Some(true));
         assert_eq!(parse(b"inf").map(|number| number.overflow), Some(false));
         assert!(parse(b"-nan").is_some_and(|number| number.value.is_nan() && !number.overflow));
+    }
+
+    #[test]
+    fn tells_underflow_from_zero() {
+        for (text, underflow) in [
+            ("1e-46", true),
+            ("-0.001e-100", true),
+            ("0x1p-150", true),
+            ("0x0.00e1p-200", true),
+            ("0", false),
+            ("-0.0e-100", false),
+            ("0x0p-200", false),
+            ("0X.0p5", false),
+            ("1e-45", false),
+            ("nan", false),
+        ] {
+            let number = parse(text.as_bytes()).expect(text);
+            assert_eq!(number.underflow, underflow, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_integers() {
+        assert_eq!(parse_integer(b"12a"), Some((12, 2)));
+        assert_eq!(parse_integer(b"-007:"), Some((-7, 4)));
+        assert_eq!(parse_integer(b"+1"), Some((1, 2)));
+        assert_eq!(parse_integer(b"0x1"), Some((0, 1)));
+        for text in ["", "-", "+ 1", "a", "--1"] {
+            assert_eq!(parse_integer(text.as_bytes()), None, "{text}");
+        }
+        let huge = parse_integer(b"-99999999999999999999").map(|(value, _)| value);
+        assert!(huge.is_some_and(|value| value < i64::from(i32::MIN)));
     }
 }

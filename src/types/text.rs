@@ -1,26 +1,14 @@
 //! The text format of the dense types: `[1,2,3]`.
-#![allow(
-    unsafe_code,
-    reason = "PostgreSQL writes the shortest digits of a number"
-)]
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::CStr;
 
 use super::dense::{Dense, NewDense};
-use super::element::{Element, check_finite};
-use super::error;
+use super::element::Element;
 use super::function::Text;
-use super::number;
+use super::kind::check_finite;
 use super::typmod::check_typmod;
-
-/// Room that PostgreSQL asks for one number.
-const SHORTEST_DECIMAL_LENGTH: usize = 16;
-
-unsafe extern "C" {
-    /// Writes the shortest text that reads back as the same value, without a terminating zero;
-    /// returns its length.
-    fn float_to_shortest_decimal_bufn(value: f32, result: *mut c_char) -> c_int;
-}
+use super::value::Value;
+use super::{decimal, error, number};
 
 /// Reads a value, and checks it against the type modifier.
 pub fn input<E: Element>(text: &CStr, typmod: i32) -> NewDense<E> {
@@ -31,18 +19,13 @@ pub fn input<E: Element>(text: &CStr, typmod: i32) -> NewDense<E> {
 
 /// Writes a value.
 pub fn output<E: Element>(value: Dense<E>) -> Text {
-    let mut text = Vec::with_capacity(2 + value.dimensions() * SHORTEST_DECIMAL_LENGTH);
+    let mut text = Vec::with_capacity(2 + value.dimensions() * decimal::MAX_LENGTH);
     text.push(b'[');
     for (index, element) in value.values.iter().enumerate() {
         if index > 0 {
             text.push(b',');
         }
-        let mut number = [0u8; SHORTEST_DECIMAL_LENGTH];
-        // SAFETY: the buffer is as long as the function requires; it raises no error.
-        let length = unsafe {
-            float_to_shortest_decimal_bufn(element.to_f32(), number.as_mut_ptr().cast::<c_char>())
-        };
-        text.extend_from_slice(&number[..length as usize]);
+        decimal::put(&mut text, element.to_f32());
     }
     text.push(b']');
     Text(text)
@@ -94,11 +77,12 @@ fn parse_element<E: Element>(text: &[u8]) -> Option<(E, usize)> {
     if number.overflow || (number.value.is_finite() && value.to_f32().is_infinite()) {
         error::number_out_of_range::<E>(&String::from_utf8_lossy(&text[..number.length]));
     }
-    check_finite(&[value]);
+    check_finite::<E>(value.to_f32());
     Some((value, number.length))
 }
 
-fn skip_space(text: &[u8]) -> &[u8] {
+/// The text behind white space.
+pub fn skip_space(text: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
     &text[text.iter().take_while(|byte| is_space(byte)).count()..]
 }

@@ -1,12 +1,12 @@
 //! The type modifier: `vector(3)` holds values of 3 dimensions.
 
 use super::array::Array;
-use super::dense::Original;
-use super::element::Element;
 use super::error;
+use super::kind::Kind;
+use super::value::{Original, Value};
 
 /// Reads the modifier from its text form.
-pub fn typmod_in<E: Element>(modifiers: Array) -> i32 {
+pub fn typmod_in<K: Kind>(modifiers: Array) -> i32 {
     let modifiers = modifiers.integer_typmods();
     let [dimensions] = modifiers[..] else {
         error::invalid_type_modifier("invalid type modifier".to_owned());
@@ -14,14 +14,14 @@ pub fn typmod_in<E: Element>(modifiers: Array) -> i32 {
     if dimensions < 1 {
         error::invalid_type_modifier(format!(
             "dimensions for type {} must be at least 1",
-            E::TYPE_NAME
+            K::NAME
         ));
     }
-    if dimensions as usize > E::MAX_DIMENSIONS {
+    if dimensions as usize > K::MAX_DIMENSIONS {
         error::invalid_type_modifier(format!(
             "dimensions for type {} cannot exceed {}",
-            E::TYPE_NAME,
-            E::MAX_DIMENSIONS
+            K::NAME,
+            K::MAX_DIMENSIONS
         ));
     }
     dimensions
@@ -36,7 +36,7 @@ pub fn check_typmod(typmod: i32, dimensions: usize) {
 }
 
 /// The cast that applies a type modifier: the same value, checked.
-pub fn apply<E: Element>(original: Original<E>, typmod: i32) -> Original<E> {
+pub fn apply<'a, V: Value<'a>>(original: Original<V>, typmod: i32) -> Original<V> {
     check_typmod(typmod, original.value.dimensions());
     original
 }

@@ -5,10 +5,12 @@ use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
 use std::slice;
 
 use super::dense::{Dense, NewDense};
-use super::element::{Element, check_dimensions, check_finite};
+use super::element::{Element, check_all_finite};
 use super::error;
 use super::function::Argument;
+use super::kind::check_dimensions;
 use super::typmod::check_typmod;
+use super::value::Value;
 use super::varlena::NewVarlena;
 
 /// Bytes in front of the elements.
@@ -19,7 +21,7 @@ pub struct Message<'a>(&'a mut pg_sys::StringInfoData);
 
 impl Message<'_> {
     /// Takes the next bytes. Raises an error if the message is shorter.
-    fn take(&mut self, length: usize) -> &[u8] {
+    pub fn take(&mut self, length: usize) -> &[u8] {
         // SAFETY: the buffer is valid, and pq_getmsgbytes returns a pointer to `length` bytes in
         // it, or raises an error. The limits of the types keep `length` far below 2^31.
         unsafe {
@@ -30,6 +32,11 @@ impl Message<'_> {
 
     fn take_i16(&mut self) -> i16 {
         self.take(2).try_into().map_or(0, i16::from_be_bytes)
+    }
+
+    /// Takes the next four bytes as a number.
+    pub fn take_i32(&mut self) -> i32 {
+        self.take(4).try_into().map_or(0, i32::from_be_bytes)
     }
 }
 
@@ -59,7 +66,7 @@ pub fn receive<E: Element>(mut message: Message, typmod: i32) -> NewDense<E> {
     {
         *element = E::from_be_bytes(bytes);
     }
-    check_finite::<E>(value.values_mut());
+    check_all_finite::<E>(value.values_mut());
     value
 }
 

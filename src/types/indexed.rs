@@ -1,0 +1,50 @@
+//! Indexed values as the access method takes them: single-precision coordinates.
+#![allow(unsafe_code, reason = "what a Datum points to only its caller knows")]
+
+use std::borrow::Cow;
+
+use half::f16;
+use pgrx::pg_sys::Datum;
+
+use super::dense::Dense;
+use super::kind::Kind;
+use super::value::Value;
+
+/// The type of an indexed column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexedType {
+    /// `vector`
+    Vector,
+    /// `halfvec`
+    Halfvec,
+}
+
+impl IndexedType {
+    /// Its name, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            IndexedType::Vector => f32::NAME,
+            IndexedType::Halfvec => f16::NAME,
+        }
+    }
+
+    /// The coordinates of a value. Raises an error if the value is damaged.
+    ///
+    /// # Safety
+    /// `datum` is a non-null value of this type. It, and the current memory context, must outlive
+    /// `'a`.
+    pub unsafe fn coordinates<'a>(self, datum: Datum) -> Cow<'a, [f32]> {
+        match self {
+            // SAFETY: the caller's promise.
+            IndexedType::Vector => unsafe { Dense::<f32>::from_datum(datum) }.values.into(),
+            IndexedType::Halfvec => {
+                // SAFETY: the caller's promise.
+                let halves = unsafe { Dense::<f16>::from_datum(datum) }.values;
+                let mut coordinates = vec![0.0; halves.len()];
+                let decode = ::distance::kernels().decode_f16;
+                decode(bytemuck::cast_slice(halves), 1.0, &mut coordinates);
+                coordinates.into()
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The type `sparsevec`: its value, distances and order.
+//!
+//! A value is a length word, then `dim`, `nnz` and a reserved field, then the indices of the
+//! elements that are not zero, ascending from 0, then these elements. All are 32 bits wide.
+
+pub mod convert;
+pub mod text;
+pub mod wire;
+
+use std::cmp::Ordering;
+
+use pgrx::pg_sys::Datum;
+
+use super::distance::{Measured, norm};
+use super::error;
+use super::function::Returned;
+use super::kind::{Kind, check_dimensions};
+use super::value::Value;
+use super::varlena::NewVarlena;
+
+/// Bytes between the length word and the indices.
+const PREFIX: usize = 12;
+/// The most elements a value can have.
+const MAX_ELEMENTS: usize = 16_000;
+
+/// The type.
+pub struct Sparsevec;
+
+impl Kind for Sparsevec {
+    const NAME: &'static str = "sparsevec";
+    const MAX_DIMENSIONS: usize = 1_000_000_000;
+}
+
+/// A borrowed value.
+#[derive(Clone, Copy)]
+pub struct Sparse<'a> {
+    dimensions: usize,
+    /// Of the elements, ascending from 0.
+    indices: &'a [i32],
+    /// The elements, not zero.
+    values: &'a [f32],
+}
+
+impl<'a> Value<'a> for Sparse<'a> {
+    type Kind = Sparsevec;
+
+    #[inline]
+    fn try_parse(payload: &'a [u8]) -> Option<Self> {
+        let (prefix, elements) = payload.split_first_chunk::<PREFIX>()?;
+        let [dimensions, count, _unused]: [i32; 3] = bytemuck::pod_read_unaligned(prefix);
+        let count = usize::try_from(count).ok()?;
+        let (indices, values) = elements.split_at_checked(elements.len() / 2)?;
+        let value = Sparse {
+            dimensions: usize::try_from(dimensions).ok()?,
+            indices: bytemuck::try_cast_slice(indices).ok()?,
+            values: bytemuck::try_cast_slice(values).ok()?,
+        };
+        let whole = value.indices.len() == count && value.values.len() == count;
+        (whole && value.dimensions > 0).then_some(value)
+    }
+
+    #[inline]
+    fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+}
+
+impl<'a> Sparse<'a> {
+    /// The elements with their indices.
+    fn elements(self) -> impl Iterator<Item = (i32, f32)> {
+        self.indices
+            .iter()
+            .copied()
+            .zip(self.values.iter().copied())
+    }
+
+    /// The elements of both values at every index where either has one.
+    fn pairs(self, other: Self) -> impl Iterator<Item = (i32, f32, f32)> {
+        let (mut a, mut b) = (self.elements().peekable(), other.elements().peekable());
+        std::iter::from_fn(move || {
+            let index = match (a.peek(), b.peek()) {
+                (Some((a, _)), Some((b, _))) => *a.min(b),
+                (Some((index, _)), None) | (None, Some((index, _))) => *index,
+                (None, None) => return None,
+            };
+            let at = |element: &(i32, f32)| element.0 == index;
+            let a = a.next_if(at).map_or(0.0, |(_, value)| value);
+            let b = b.next_if(at).map_or(0.0, |(_, value)| value);
+            Some((index, a, b))
+        })
+    }
+
+    fn sum(self, other: Self, term: impl Fn(f32, f32) -> f32) -> f32 {
+        let add = |sum, (_, a, b)| sum + term(a, b);
+        self.pairs(other).fold(0.0, add)
+    }
+}
+
+impl<'a> Measured<'a> for Sparse<'a> {
+    fn l2_squared(self, other: Self) -> f32 {
+        self.sum(other, |a, b| (a - b) * (a - b))
+    }
+
+    fn inner_product(self, other: Self) -> f32 {
+        self.sum(other, |a, b| a * b)
+    }
+
+    fn l1(self, other: Self) -> f32 {
+        self.sum(other, |a, b| (a - b).abs())
+    }
+
+    fn cosine_parts(self, other: Self) -> (f32, f32, f32) {
+        let square = |values: &[f32]| values.iter().fold(0.0, |sum, value| sum + value * value);
+        let dot = self.inner_product(other);
+        (dot, square(self.values), square(other.values))
+    }
+
+    fn numbers(self) -> impl Iterator<Item = f32> {
+        self.values.iter().copied()
+    }
+}
+
+/// As of arrays with all their zeros: by the first element that differs, then by length.
+impl PartialOrd for Sparse<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        let common = self.dimensions.min(other.dimensions);
+        self.pairs(*other)
+            .take_while(|(index, ..)| (*index as usize) < common)
+            .find(|(_, a, b)| a != b)
+            .map_or(Some(self.dimensions.cmp(&other.dimensions)), |(_, a, b)| {
+                a.partial_cmp(&b)
+            })
+    }
+}
+
+impl PartialEq for Sparse<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.partial_cmp(other) == Some(Ordering::Equal)
+    }
+}
+
+/// A new value in the current memory context.
+pub struct NewSparse(NewVarlena);
+
+impl NewSparse {
+    /// A value with these elements, which are in order and not zero. Raises an error if the type
+    /// does not allow as many dimensions or elements.
+    fn new(dimensions: usize, elements: &[(i32, f32)]) -> Self {
+        check_dimensions::<Sparsevec>(dimensions);
+        if elements.len() > MAX_ELEMENTS {
+            error::too_many_elements::<Sparsevec>(MAX_ELEMENTS);
+        }
+        let mut memory = NewVarlena::zeroed(PREFIX + elements.len() * 8);
+        let (prefix, rest) = memory.payload_mut().split_at_mut(PREFIX);
+        // Both are below 2^31.
+        let fields = [dimensions as i32, elements.len() as i32, 0];
+        prefix.copy_from_slice(bytemuck::cast_slice(&fields));
+        let (indices, values) = rest.split_at_mut(elements.len() * 4);
+        let indices: &mut [i32] = bytemuck::cast_slice_mut(indices);
+        let values: &mut [f32] = bytemuck::cast_slice_mut(values);
+        for ((index, value), element) in indices.iter_mut().zip(values).zip(elements) {
+            (*index, *value) = *element;
+        }
+        NewSparse(memory)
+    }
+}
+
+impl Returned for NewSparse {
+    fn into_datum(self) -> Option<Datum> {
+        Returned::into_datum(self.0)
+    }
+}
+
+/// Raises an error unless an element may have this index, `previous` being that before it.
+fn check_index(index: i64, previous: Option<i64>, dimensions: usize) {
+    if usize::try_from(index).is_ok_and(|index| index >= dimensions) || index < 0 {
+        error::index_out_of_bounds::<Sparsevec>();
+    }
+    match previous.map_or(Ordering::Less, |previous| previous.cmp(&index)) {
+        Ordering::Less => {}
+        Ordering::Equal => error::duplicate_indices::<Sparsevec>(),
+        Ordering::Greater => error::indices_not_ascending::<Sparsevec>(),
+    }
+}
+
+/// The value scaled to length 1, without the elements that vanish; zero stays zero.
+pub fn normalize(value: Sparse) -> NewSparse {
+    let norm = norm(value);
+    let scaled = value.elements().map(|(index, value)| {
+        let value = (f64::from(value) / norm) as f32;
+        if value.is_infinite() {
+            error::overflow();
+        }
+        (index, value)
+    });
+    let elements: Vec<_> = scaled.filter(|(_, value)| *value != 0.0).collect();
+    NewSparse::new(value.dimensions, &elements)
+}
