@@ -13,21 +13,22 @@ INSERT INTO queries SELECT digits(i) FROM generate_series(1001, 1010) i;
 -- How many queries find other distances through the index than without it.
 CREATE FUNCTION differences(operator text, k int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
-	query text := format('SELECT array_agg(d) FROM (SELECT v %1$s $1 AS d FROM points ORDER BY v %1$s $1 LIMIT %2$s) nearest', operator, k);
-	q vector;
+	query text;
+	q text;
 	plan json;
 	found float8[];
 	expected float8[];
 	different int := 0;
 BEGIN
 	FOR q IN SELECT * FROM queries LOOP
+		query := format('SELECT array_agg(d) FROM (SELECT v %1$s %3$L AS d FROM points ORDER BY v %1$s %3$L LIMIT %2$s) nearest', operator, k, q);
 		SET LOCAL enable_seqscan = off;
-		EXECUTE 'EXPLAIN (FORMAT json) ' || replace(query, '$1', quote_literal(q) || '::vector') INTO plan;
+		EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
 		ASSERT plan::text LIKE '%points_v%', 'the index is not used';
-		EXECUTE query INTO found USING q;
+		EXECUTE query INTO found;
 		SET LOCAL enable_seqscan = on;
 		SET LOCAL enable_indexscan = off;
-		EXECUTE query INTO expected USING q;
+		EXECUTE query INTO expected;
 		SET LOCAL enable_indexscan = on;
 		IF found IS DISTINCT FROM expected THEN
 			different := different + 1;
@@ -78,6 +79,22 @@ SELECT * FROM try('vector_l2_ops', '<->');
 SELECT * FROM try('vector_ip_ops', '<#>');
 SELECT * FROM try('vector_cosine_ops', '<=>');
 SELECT * FROM try('vector_l1_ops', '<+>');
+
+-- halves
+TRUNCATE points;
+INSERT INTO points SELECT i, digits(i) FROM generate_series(1, 400) i;
+ALTER TABLE points ALTER v TYPE halfvec(20);
+ALTER TABLE queries ALTER q TYPE halfvec(20);
+SELECT * FROM try('halfvec_l2_ops', '<->');
+SELECT * FROM try('halfvec_ip_ops', '<#>');
+SELECT * FROM try('halfvec_cosine_ops', '<=>');
+SELECT * FROM try('halfvec_l1_ops', '<+>');
+TRUNCATE points;
+INSERT INTO points SELECT i, digits(i % 10) FROM generate_series(1, 400) i;
+SELECT * FROM try('halfvec_l2_ops', '<->');
+SELECT * FROM try('halfvec_ip_ops', '<#>');
+SELECT * FROM try('halfvec_cosine_ops', '<=>');
+SELECT * FROM try('halfvec_l1_ops', '<+>');
 
 DROP TABLE points, queries;
 DROP FUNCTION try, differences, digits;
