@@ -108,9 +108,9 @@ test-crates:
 test-cluster-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests
 
-# Only the tests of recall.
+# Only the tests of recall, and those that compare with pgvector.
 test-recall-%: private-%
-	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue
 
 test:
 	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh
