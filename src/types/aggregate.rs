@@ -68,10 +68,8 @@ impl<'a> State<'a> {
 /// Adds a value to the state. The first value sets the number of dimensions.
 pub fn accumulate<E: Element>(state: State, value: Dense<E>) -> NewState {
     let (count, sums) = state.parts(E::NAME, "accum");
-    let elements = value
-        .values
-        .iter()
-        .map(|element| f64::from(element.to_f32()));
+    let elements = E::widen_all(value.values);
+    let elements = elements.iter().map(|element| f64::from(*element));
     if sums.is_empty() {
         let numbers: Vec<f64> = std::iter::once(count + 1.0).chain(elements).collect();
         return NewState::New(new_array(pg_sys::FLOAT8OID, &numbers));

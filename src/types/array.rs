@@ -228,8 +228,7 @@ fn numeric_to_f32(numeric: Datum) -> f32 {
 
 /// Makes an array of `real`.
 pub fn to_array<E: Element>(value: Dense<E>) -> NewVarlena {
-    let numbers: Vec<f32> = value.values.iter().map(|value| value.to_f32()).collect();
-    new_array(pg_sys::FLOAT4OID, &numbers)
+    new_array(pg_sys::FLOAT4OID, &E::widen_all(value.values))
 }
 
 /// A one-dimensional array without nulls.

@@ -1,5 +1,7 @@
 //! Distances between values with the same number of dimensions.
 
+use std::borrow::Cow;
+
 use ::distance::kernels;
 use bytemuck::cast_slice;
 use half::f16;
@@ -21,7 +23,7 @@ pub trait Measured<'a>: Value<'a> {
     /// The inner products of `self` and `other`, of `self` and `self`, of `other` and `other`.
     fn cosine_parts(self, other: Self) -> (f32, f32, f32);
     /// The numbers that are stored.
-    fn numbers(self) -> impl Iterator<Item = f32>;
+    fn numbers(self) -> Cow<'a, [f32]>;
 }
 
 macro_rules! measured {
@@ -47,8 +49,8 @@ macro_rules! measured {
                 (kernels().$cosine_parts)(cast_slice(self.values), cast_slice(other.values))
             }
 
-            fn numbers(self) -> impl Iterator<Item = f32> {
-                self.values.iter().map(|value| Element::to_f32(*value))
+            fn numbers(self) -> Cow<'a, [f32]> {
+                <$element>::widen_all(self.values)
             }
         }
     };
@@ -115,6 +117,6 @@ pub fn spherical<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
 
 /// Euclidean length.
 pub fn norm<'a, V: Measured<'a>>(value: V) -> f64 {
-    let add = |sum, number| sum + f64::from(number).powi(2);
-    value.numbers().fold(0.0, add).sqrt()
+    let add = |sum, number: &f32| sum + f64::from(*number).powi(2);
+    value.numbers().iter().fold(0.0, add).sqrt()
 }

@@ -1,6 +1,9 @@
 //! The numbers that a dense vector type stores.
 
-use bytemuck::Pod;
+use std::borrow::Cow;
+
+use ::distance::kernels;
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use half::f16;
 
 use super::error;
@@ -13,6 +16,15 @@ pub trait Element: Kind + Pod + PartialOrd + Default {
 
     /// The same value, wider.
     fn to_f32(self) -> f32;
+
+    /// Whether it is neither infinite nor not a number.
+    fn is_finite(self) -> bool;
+
+    /// The nearest elements of many numbers, as by [`Element::from_f32`].
+    fn narrow_all(numbers: &[f32], elements: &mut [Self]);
+
+    /// Many elements wider.
+    fn widen_all(elements: &[Self]) -> Cow<'_, [f32]>;
 
     /// Reads an element from the bytes of the binary format.
     fn from_be_bytes(bytes: &[u8]) -> Self;
@@ -35,6 +47,19 @@ impl Element for f32 {
     #[inline]
     fn to_f32(self) -> f32 {
         self
+    }
+
+    #[inline]
+    fn is_finite(self) -> bool {
+        f32::is_finite(self)
+    }
+
+    fn narrow_all(numbers: &[f32], elements: &mut [Self]) {
+        elements.copy_from_slice(numbers);
+    }
+
+    fn widen_all(elements: &[Self]) -> Cow<'_, [f32]> {
+        elements.into()
     }
 
     fn from_be_bytes(bytes: &[u8]) -> Self {
@@ -62,6 +87,21 @@ impl Element for f16 {
         f16::to_f32(self)
     }
 
+    #[inline]
+    fn is_finite(self) -> bool {
+        f16::is_finite(self)
+    }
+
+    fn narrow_all(numbers: &[f32], elements: &mut [Self]) {
+        (kernels().encode_f16)(numbers, 1.0, cast_slice_mut(elements));
+    }
+
+    fn widen_all(elements: &[Self]) -> Cow<'_, [f32]> {
+        let mut numbers = vec![0.0; elements.len()];
+        (kernels().decode_f16)(cast_slice(elements), 1.0, &mut numbers);
+        numbers.into()
+    }
+
     fn from_be_bytes(bytes: &[u8]) -> Self {
         bytes.try_into().map_or(f16::ZERO, f16::from_be_bytes)
     }
@@ -75,15 +115,28 @@ impl Element for f16 {
 #[inline]
 pub fn narrow<E: Element>(number: f32) -> E {
     let element = E::from_f32(number);
-    if element.to_f32().is_infinite() && number.is_finite() {
+    check_in_range(number, element);
+    element
+}
+
+/// As [`narrow`], of many numbers.
+pub fn narrow_all<E: Element>(numbers: &[f32], elements: &mut [E]) {
+    E::narrow_all(numbers, elements);
+    for (number, element) in numbers.iter().zip(elements) {
+        check_in_range(*number, *element);
+    }
+}
+
+#[inline]
+fn check_in_range<E: Element>(number: f32, element: E) {
+    if !element.is_finite() && number.is_finite() {
         error::value_out_of_range::<E>(number);
     }
-    element
 }
 
 /// Raises an error unless every element is finite.
 pub fn check_all_finite<E: Element>(values: &[E]) {
-    for value in values {
+    for value in values.iter().filter(|value| !value.is_finite()) {
         check_finite::<E>(value.to_f32());
     }
 }

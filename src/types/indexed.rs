@@ -7,6 +7,7 @@ use half::f16;
 use pgrx::pg_sys::Datum;
 
 use super::dense::Dense;
+use super::element::Element;
 use super::kind::Kind;
 use super::value::Value;
 
@@ -34,16 +35,11 @@ impl IndexedType {
     /// `datum` is a non-null value of this type. It, and the current memory context, must outlive
     /// `'a`.
     pub unsafe fn coordinates<'a>(self, datum: Datum) -> Cow<'a, [f32]> {
-        match self {
-            // SAFETY: the caller's promise.
-            IndexedType::Vector => unsafe { Dense::<f32>::from_datum(datum) }.values.into(),
-            IndexedType::Halfvec => {
-                // SAFETY: the caller's promise.
-                let halves = unsafe { Dense::<f16>::from_datum(datum) }.values;
-                let mut coordinates = vec![0.0; halves.len()];
-                let decode = ::distance::kernels().decode_f16;
-                decode(bytemuck::cast_slice(halves), 1.0, &mut coordinates);
-                coordinates.into()
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self {
+                IndexedType::Vector => f32::widen_all(Dense::from_datum(datum).values),
+                IndexedType::Halfvec => f16::widen_all(Dense::from_datum(datum).values),
             }
         }
     }

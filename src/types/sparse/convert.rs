@@ -14,7 +14,7 @@ use crate::types::varlena::HEADER;
 pub fn from_dense<E: Element>(value: Dense<E>, typmod: i32) -> NewSparse {
     check_typmod(typmod, value.dimensions());
     let elements: Vec<(i32, f32)> = (0..)
-        .zip(value.values.iter().map(|value| value.to_f32()))
+        .zip(E::widen_all(value.values).iter().copied())
         .filter(|(_, value)| *value != 0.0)
         .collect();
     NewSparse::new(value.dimensions(), &elements)

@@ -7,6 +7,7 @@ pub mod convert;
 pub mod text;
 pub mod wire;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use pgrx::pg_sys::Datum;
@@ -115,8 +116,8 @@ impl<'a> Measured<'a> for Sparse<'a> {
         (dot, square(self.values), square(other.values))
     }
 
-    fn numbers(self) -> impl Iterator<Item = f32> {
-        self.values.iter().copied()
+    fn numbers(self) -> Cow<'a, [f32]> {
+        self.values.into()
     }
 }
 
