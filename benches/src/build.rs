@@ -15,42 +15,20 @@ use crate::side::{INDEX, Side, TABLE, order};
 use crate::wal;
 
 /// One way to build.
+#[derive(Clone, Copy)]
 struct Variation {
-    label: &'static str,
     /// `maintenance_work_mem`; ample, where none is given.
     memory: Option<&'static str>,
     threads: usize,
     logged: bool,
-    /// Whether the libraries have something like it.
-    libraries: bool,
 }
 
+/// The usual way; libraries build like this, and with one thread.
 const AMPLE: Variation = Variation {
-    label: "ample memory, 2 threads",
     memory: None,
     threads: 2,
     logged: true,
-    libraries: true,
 };
-const OTHERS: [Variation; 3] = [
-    Variation {
-        label: "unlogged, 2 threads",
-        logged: false,
-        libraries: false,
-        ..AMPLE
-    },
-    Variation {
-        label: "64 MB, 2 threads",
-        memory: Some("64MB"),
-        libraries: false,
-        ..AMPLE
-    },
-    Variation {
-        label: "ample memory, 1 thread",
-        threads: 1,
-        ..AMPLE
-    },
-];
 const NEIGHBOURS: usize = 10;
 /// The default of `hnsw.ef_search`, for the recall of what was built.
 const EF_SEARCH: u32 = 40;
@@ -58,21 +36,55 @@ const MEGABYTE: f64 = 1024.0 * 1024.0;
 
 /// The label of the time that counts most.
 pub fn time_label() -> String {
-    format!("build, {}, s", AMPLE.label)
+    AMPLE.time_label()
 }
 
-/// Builds every arm's index in all ways; that of the usual one stays.
+impl Variation {
+    /// The other ways, with this as scarce memory.
+    fn others(scarce: &'static str) -> [Self; 3] {
+        let logged = false;
+        let memory = Some(scarce);
+        let threads = 1;
+        [
+            Self { logged, ..AMPLE },
+            Self { memory, ..AMPLE },
+            Self { threads, ..AMPLE },
+        ]
+    }
+
+    /// Whether the libraries have something like it.
+    fn suits_libraries(self) -> bool {
+        self.logged && self.memory.is_none()
+    }
+
+    fn label(self) -> String {
+        let memory = match self.memory {
+            Some(memory) => memory,
+            None if self.logged => "ample memory",
+            None => "unlogged",
+        };
+        let plural = if self.threads == 1 { "" } else { "s" };
+        format!("{memory}, {} thread{plural}", self.threads)
+    }
+
+    fn time_label(self) -> String {
+        format!("build, {}, s", self.label())
+    }
+}
+
+/// Builds every arm's index in the usual way, which stays, and before that in others, with so
+/// much as scarce memory, where it is given.
 pub fn measure(
     server: &Server,
     sides: &mut [Side],
     peers: &mut [Peer],
     dataset: &Dataset,
     rounds: usize,
-    every: bool,
+    scarce: Option<&'static str>,
 ) -> Result<Sheet> {
     let mut sheet = Sheet::default();
-    let others = if every { &OTHERS[..] } else { &[] };
-    for variation in others.iter().chain([&AMPLE]) {
+    let others = scarce.into_iter().flat_map(Variation::others);
+    for variation in others.chain([AMPLE]) {
         set_logged(sides, variation.logged)?;
         for round in 0..rounds {
             build_round(server, &mut sheet, sides, peers, dataset, variation, round)?;
@@ -125,7 +137,7 @@ fn build_round(
     sides: &mut [Side],
     peers: &mut [Peer],
     dataset: &Dataset,
-    variation: &Variation,
+    variation: Variation,
     round: usize,
 ) -> Result<()> {
     for side in sides.iter_mut() {
@@ -134,7 +146,11 @@ fn build_round(
     }
     // Neither between the builds nor during them.
     server.connect("postgres")?.batch_execute("CHECKPOINT")?;
-    let libraries = if variation.libraries { peers.len() } else { 0 };
+    let libraries = if variation.suits_libraries() {
+        peers.len()
+    } else {
+        0
+    };
     for at in order(sides.len() + libraries, round) {
         match sides.get_mut(at) {
             Some(side) => build_side(server, sheet, side, dataset, variation)?,
@@ -151,7 +167,7 @@ fn build_side(
     sheet: &mut Sheet,
     side: &mut Side,
     dataset: &Dataset,
-    variation: &Variation,
+    variation: Variation,
 ) -> Result<()> {
     side.reconnect(server)?;
     let workers = variation.threads - 1;
@@ -173,7 +189,7 @@ fn build_side(
         let note = format!("of {:.0} reserved", megabytes(peak.reserved));
         sheet.note(&memory_metric(variation), side.name, note);
     }
-    let metric = Metric::less(format!("WAL of the build, {}, MB", variation.label), 1);
+    let metric = Metric::less(format!("WAL of the build, {}, MB", variation.label()), 1);
     sheet.record(&metric, side.name, written);
     record_recall(sheet, side, dataset, variation)
 }
@@ -182,7 +198,7 @@ fn build_peer(
     sheet: &mut Sheet,
     peer: &mut Peer,
     dataset: &Dataset,
-    variation: &Variation,
+    variation: Variation,
 ) -> Result<()> {
     let Some(built) = peer.works().then(|| peer.build(variation.threads)) else {
         return Ok(());
@@ -204,28 +220,28 @@ fn build_peer(
     }
 }
 
-fn record(sheet: &mut Sheet, arm: &str, variation: &Variation, seconds: f64, peak: f64) {
+fn record(sheet: &mut Sheet, arm: &str, variation: Variation, seconds: f64, peak: f64) {
     sheet.record(&time_metric(variation), arm, seconds);
     sheet.record(&memory_metric(variation), arm, peak);
 }
 
-fn time_metric(variation: &Variation) -> Metric {
-    Metric::less(format!("build, {}, s", variation.label), 2)
+fn time_metric(variation: Variation) -> Metric {
+    Metric::less(variation.time_label(), 2)
 }
 
-fn memory_metric(variation: &Variation) -> Metric {
-    Metric::less(format!("memory of the build, {}, MB", variation.label), 0)
+fn memory_metric(variation: Variation) -> Metric {
+    Metric::less(format!("memory of the build, {}, MB", variation.label()), 0)
 }
 
 fn record_recall(
     sheet: &mut Sheet,
     arm: &mut dyn Searcher,
     dataset: &Dataset,
-    variation: &Variation,
+    variation: Variation,
 ) -> Result<()> {
     let found = arm.search(dataset, NEIGHBOURS, EF_SEARCH)?;
     let recall = mean_recall(&found.ids, &dataset.truth, NEIGHBOURS);
-    let label = format!("recall@10 of it at ef_search 40, {}", variation.label);
+    let label = format!("recall@10 of it at ef_search 40, {}", variation.label());
     let name = arm.name().to_owned();
     sheet.record(&Metric::plain(label, 4), &name, recall);
     Ok(())

@@ -16,25 +16,30 @@ pub struct Job {
     /// How often an index is built with ample memory; other builds are repeated as often where
     /// there are any.
     pub builds: usize,
-    /// Whether builds with one thread, with 64 MB and of unlogged tables are measured.
-    pub every_build: bool,
+    /// Scarce memory for a build, where builds with it, with one thread and of unlogged tables
+    /// are measured.
+    pub scarce: Option<&'static str>,
     /// Whether the libraries take part.
     pub libraries: bool,
     /// Whether the data set belongs to the series of growing ones.
     pub growth: bool,
+    /// Whether it is there for that series only.
+    step: bool,
 }
 
 const ROUNDS: usize = 3;
-const EVERY_PART: [Part; 6] = [
+/// What every data set has.
+const USUAL_PARTS: [Part; 3] = [Part::Build, Part::Search, Part::Insert];
+/// With several clients at once.
+const CLIENTS_TOO: [Part; 4] = [Part::Build, Part::Search, Part::Clients, Part::Insert];
+/// And with an empty cache.
+const COLD_TOO: [Part; 5] = [
     Part::Build,
     Part::Search,
     Part::Clients,
     Part::Insert,
-    Part::Vacuum,
     Part::Cold,
 ];
-const MOST_PARTS: [Part; 4] = [Part::Build, Part::Search, Part::Clients, Part::Insert];
-const GROWTH_PARTS: [Part; 3] = [Part::Build, Part::Search, Part::Insert];
 
 /// What the command line asks for.
 pub fn jobs(arguments: &Arguments) -> Vec<Job> {
@@ -62,9 +67,9 @@ fn select(job: &mut Job, wanted: &[Part]) {
         return;
     }
     let growth = wanted.contains(&Part::Growth);
-    let own = !(job.growth && job.parts == GROWTH_PARTS);
+    let own = !job.step;
     job.parts.retain(|part| {
-        (own && wanted.contains(part)) || (growth && job.growth && GROWTH_PARTS.contains(part))
+        (own && wanted.contains(part)) || (growth && job.growth && USUAL_PARTS.contains(part))
     });
     job.growth &= growth;
 }
@@ -84,18 +89,24 @@ impl Job {
                 queries,
                 metric,
             },
-            parts: MOST_PARTS.to_vec(),
+            parts: USUAL_PARTS.to_vec(),
             rounds: ROUNDS,
             builds: ROUNDS,
-            every_build: false,
+            scarce: None,
             libraries: true,
             growth: false,
+            step: false,
         }
     }
 
-    fn everything(mut self) -> Self {
-        self.parts = EVERY_PART.to_vec();
-        self.every_build = true;
+    /// Builds in every way, of which one has scarce memory.
+    fn scarce(mut self, memory: &'static str) -> Self {
+        self.scarce = Some(memory);
+        self
+    }
+
+    fn alone(mut self) -> Self {
+        self.libraries = false;
         self
     }
 
@@ -117,39 +128,51 @@ impl Job {
     /// A set that only the series of growing ones needs.
     fn step(name: &'static str, rows: usize, queries: usize) -> Self {
         let mut job = Self::new(name, Source::Clustered { dim: 128 }, rows, queries);
-        job.libraries = false;
-        job.parts(&GROWTH_PARTS).growing()
+        job.step = true;
+        job.alone().growing()
     }
 }
 
 fn quick() -> Vec<Job> {
     let clustered = |dim| Source::Clustered { dim };
-    let short = [Part::Build, Part::Search, Part::Insert];
     vec![
-        Job::new("embeddings-384", Source::Embeddings, 10_000, 200).everything(),
+        Job::new("embeddings-384", Source::Embeddings, 10_000, 200)
+            .parts(&COLD_TOO)
+            .scarce("6 MB"),
+        Job::new("vacuum-384", Source::Embeddings, 4_000, 200)
+            .parts(&[Part::Vacuum])
+            .alone(),
         Job::step("clustered-128-2k", 2_000, 200),
         Job::step("clustered-128-5k", 5_000, 200),
         Job::step("clustered-128-10k", 10_000, 200),
         Job::new("clustered-128-20k", clustered(128), 20_000, 200).growing(),
-        Job::new("clustered-768", clustered(768), 5_000, 200).parts(&short),
-        Job::new("clustered-1536", clustered(1536), 3_000, 200).parts(&short),
-        Job::new("clustered-3072", clustered(3072), 2_000, 200).parts(&short),
+        Job::new("clustered-768", clustered(768), 5_000, 200),
+        Job::new("clustered-1536", clustered(1536), 3_000, 200),
+        Job::new("clustered-3072", clustered(3072), 2_000, 200),
     ]
 }
 
 fn full() -> Vec<Job> {
     let clustered = |dim| Source::Clustered { dim };
     vec![
-        Job::new("embeddings-384", Source::Embeddings, 100_000, 1000).everything(),
+        Job::new("embeddings-384", Source::Embeddings, 100_000, 1000)
+            .parts(&COLD_TOO)
+            .scarce("64 MB"),
+        Job::new("vacuum-384", Source::Embeddings, 30_000, 500)
+            .parts(&[Part::Vacuum])
+            .alone(),
         Job::step("clustered-128-10k", 10_000, 500),
         Job::step("clustered-128-30k", 30_000, 500),
         Job::new("clustered-128-100k", clustered(128), 100_000, 500).growing(),
         Job::step("clustered-128-300k", 300_000, 500).builds(1),
         Job::new("clustered-128-1m", clustered(128), 1_000_000, 500)
+            .parts(&CLIENTS_TOO)
             .growing()
             .builds(1),
         Job::new("clustered-768", clustered(768), 200_000, 500).builds(1),
-        Job::new("clustered-1536", clustered(1536), 100_000, 500).builds(1),
+        Job::new("clustered-1536", clustered(1536), 100_000, 500)
+            .parts(&CLIENTS_TOO)
+            .builds(1),
         Job::new("clustered-3072", clustered(3072), 50_000, 500).builds(1),
     ]
 }
@@ -172,7 +195,7 @@ mod tests {
     fn parts_select_data_sets() {
         assert_eq!(
             names(&["full", "--part", "vacuum"]),
-            [("embeddings-384", vec![Part::Vacuum])]
+            [("vacuum-384", vec![Part::Vacuum])]
         );
         let growth = names(&["quick", "--part", "growth"]);
         assert_eq!(growth.len(), 4);

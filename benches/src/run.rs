@@ -156,9 +156,7 @@ impl Run {
         } = bench;
         let (server, sizes) = (&mut self.server, &self.sizes);
         match part {
-            Part::Build => {
-                build::measure(server, sides, peers, dataset, job.builds, job.every_build)
-            }
+            Part::Build => build::measure(server, sides, peers, dataset, job.builds, job.scarce),
             Part::Search => {
                 let (lines, curves) = search::measure(sides, peers, dataset, job.rounds)?;
                 results.curves = curves;
