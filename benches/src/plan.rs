@@ -136,9 +136,9 @@ impl Job {
 fn quick() -> Vec<Job> {
     let clustered = |dim| Source::Clustered { dim };
     vec![
-        Job::new("embeddings-384", Source::Embeddings, 10_000, 200)
+        Job::new("embeddings-384", Source::Embeddings, 8_000, 200)
             .parts(&COLD_TOO)
-            .scarce("6 MB"),
+            .scarce("5 MB"),
         Job::new("vacuum-384", Source::Embeddings, 4_000, 200)
             .parts(&[Part::Vacuum])
             .alone(),

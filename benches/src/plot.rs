@@ -24,6 +24,9 @@ const LOWEST_RECALL: f64 = 0.8;
 const POINT: u32 = 4;
 /// Space above the highest and below the lowest point, as a factor.
 const ROOM: f64 = 1.25;
+/// The column of names at the right of a picture, and the distance of its lines.
+const LEGEND: u32 = 170;
+const LINE: i32 = 24;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Failure = Box<dyn std::error::Error>;
@@ -42,7 +45,7 @@ pub fn recall(results: &DatasetReport, k: usize, path: &Path) -> Result<()> {
     if series.iter().all(|series| series.points.is_empty()) {
         return Ok(());
     }
-    drawing(path, SIZE, |area| {
+    drawing(path, SIZE, &series, |area| {
         let title = format!(
             "{}: {} x {}",
             results.name, results.rows, results.dimensions
@@ -56,28 +59,45 @@ pub fn costs(datasets: &[DatasetReport], path: &Path) -> Result<()> {
     let Some(largest) = datasets.iter().rfind(|dataset| dataset.growth) else {
         return Ok(());
     };
-    let panels = growth::costs();
-    drawing(path, WIDE, |area| {
+    let arms = &largest.arms;
+    let panels = growth::costs().map(|cost| (lines(datasets, &cost, arms), cost));
+    drawing(path, WIDE, &panels[0].0, |area| {
         let parts = area.split_evenly((1, panels.len()));
-        for (part, cost) in parts.iter().zip(&panels) {
-            cost_chart(part, cost, &lines(datasets, cost, &largest.arms))?;
+        for (part, (series, cost)) in parts.iter().zip(&panels) {
+            cost_chart(part, cost, series)?;
         }
         Ok(())
     })
 }
 
+/// A picture with the names of these series at its right; the rest is drawn by `draw`.
 fn drawing(
     path: &Path,
     size: (u32, u32),
+    series: &[Series],
     draw: impl FnOnce(&Area) -> Result<(), Failure>,
 ) -> Result<()> {
     let area = SVGBackend::new(path, size).into_drawing_area();
-    let drawn = area
-        .fill(&WHITE)
-        .map_err(Failure::from)
-        .and_then(|()| draw(&area))
-        .and_then(|()| Ok(area.present()?));
-    drawn.map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))
+    let drawn = || -> Result<(), Failure> {
+        area.fill(&WHITE)?;
+        let (charts, names) = area.split_horizontally(size.0 - LEGEND);
+        legend(&names, series)?;
+        draw(&charts)?;
+        Ok(area.present()?)
+    };
+    drawn().map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))
+}
+
+fn legend(area: &Area, series: &[Series]) -> Result<(), Failure> {
+    for (series, line) in series.iter().zip(3..) {
+        let y = line * LINE;
+        let stroke = series.color.stroke_width(2);
+        area.draw(&PathElement::new([(5, y), (27, y)], stroke))?;
+        area.draw(&Circle::new((16, y), POINT, series.color.filled()))?;
+        let name = Text::new(series.name.clone(), (34, y - 7), ("sans-serif", 15));
+        area.draw(&name)?;
+    }
+    Ok(())
 }
 
 fn curves(results: &DatasetReport, k: usize) -> Vec<Series> {
@@ -128,11 +148,10 @@ fn recall_chart(area: &Area, title: &str, k: usize, series: &[Series]) -> Result
         .y_desc("queries per second, one client")
         .label_style(("sans-serif", 15))
         .x_label_formatter(&|recall| format!("{recall:.2}"))
-        .y_label_formatter(&|rate| format!("{rate:.0}"))
+        .y_label_formatter(&|rate| round(*rate, short))
         .light_line_style(WHITE)
         .draw()?;
-    draw_series(&mut chart, series)?;
-    legend(&mut chart, SeriesLabelPosition::LowerLeft)
+    draw_series(&mut chart, series)
 }
 
 fn cost_chart(area: &Area, cost: &Cost, series: &[Series]) -> Result<(), Failure> {
@@ -152,12 +171,11 @@ fn cost_chart(area: &Area, cost: &Cost, series: &[Series]) -> Result<(), Failure
         .configure_mesh()
         .x_desc("rows")
         .label_style(("sans-serif", 15))
-        .x_label_formatter(&|rows| thousands(*rows))
-        .y_label_formatter(&|value| short(*value))
+        .x_label_formatter(&|rows| round(*rows, thousands))
+        .y_label_formatter(&|value| round(*value, short))
         .light_line_style(WHITE)
         .draw()?;
-    draw_series(&mut chart, series)?;
-    legend(&mut chart, SeriesLabelPosition::UpperLeft)
+    draw_series(&mut chart, series)
 }
 
 type Chart<'a, 'b, X, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, Y>>;
@@ -169,35 +187,11 @@ where
 {
     for series in series {
         let color = series.color;
-        chart
-            .draw_series(LineSeries::new(
-                series.points.iter().copied(),
-                color.stroke_width(2),
-            ))?
-            .label(&series.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
+        let points = series.points.iter().copied();
+        chart.draw_series(LineSeries::new(points, color.stroke_width(2)))?;
         let dots = series.points.iter();
         chart.draw_series(dots.map(|&at| Circle::new(at, POINT, color.filled())))?;
     }
-    Ok(())
-}
-
-fn legend<'a, 'b: 'a, X, Y>(
-    chart: &mut Chart<'a, 'b, X, Y>,
-    position: SeriesLabelPosition,
-) -> Result<(), Failure>
-where
-    X: Ranged<ValueType = f64>,
-    Y: Ranged<ValueType = f64>,
-{
-    chart
-        .configure_series_labels()
-        .position(position)
-        .margin(12)
-        .label_font(("sans-serif", 15))
-        .background_style(WHITE)
-        .border_style(RGBColor(180, 180, 180))
-        .draw()?;
     Ok(())
 }
 
@@ -213,7 +207,18 @@ fn roomy(span: std::ops::Range<f64>) -> std::ops::Range<f64> {
     span.start / ROOM..span.end * ROOM
 }
 
-/// `30k`, `1M`.
+/// Only values that begin with 1, 2 or 5 are written: on a logarithmic axis the others are too
+/// near to each other.
+fn round(value: f64, write: impl Fn(f64) -> String) -> String {
+    let digits = format!("{value:e}");
+    if digits.starts_with(['1', '2', '5']) {
+        write(value)
+    } else {
+        String::new()
+    }
+}
+
+/// `20k`, `1M`.
 fn thousands(value: f64) -> String {
     if value >= 1e6 {
         format!("{}M", value / 1e6)
@@ -235,7 +240,7 @@ fn short(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{short, thousands};
+    use super::{round, short, thousands};
 
     #[test]
     fn labels() {
@@ -243,5 +248,7 @@ mod tests {
         assert_eq!(thousands(1_000_000.0), "1M");
         assert_eq!(short(0.0002), "0.0002");
         assert_eq!(short(20.0), "20");
+        assert_eq!(round(500.0, short), "500");
+        assert_eq!(round(0.03, short), "");
     }
 }

@@ -109,7 +109,9 @@ fn run(
     for round in 0..rounds {
         for &ef in sweep.settings {
             for at in order(arms.len(), round) {
-                if curves[at].enough_before(ef, enough) || !arms[at].works() {
+                let arm = &arms[at];
+                let useless = ef < arm.smallest(sweep.k) || curves[at].enough_before(ef, enough);
+                if useless || !arm.works() {
                     continue;
                 }
                 let found = match arms[at].search(dataset, sweep.k, ef) {

@@ -22,6 +22,11 @@ pub trait Searcher {
         true
     }
 
+    /// The smallest beam for `k` neighbours; a smaller one would be taken for this.
+    fn smallest(&self, _k: usize) -> u32 {
+        1
+    }
+
     /// Finds `k` neighbours of every query with a beam of `ef`.
     fn search(&mut self, dataset: &Dataset, k: usize, ef: u32) -> Result<Found>;
 }

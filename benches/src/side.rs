@@ -103,8 +103,10 @@ impl Side {
     fn fill(&mut self, dataset: &Dataset) -> Result<()> {
         self.create_table(TABLE, &dataset.base)?;
         self.create_table(QUERIES, &dataset.queries)?;
-        self.client
-            .batch_execute(&format!("ALTER TABLE {TABLE} SET (parallel_workers = 1)"))?;
+        self.client.batch_execute(&format!(
+            "ALTER TABLE {TABLE} SET (parallel_workers = 1);
+             CREATE UNIQUE INDEX ON {QUERIES} (id)"
+        ))?;
         for k in COUNTS {
             self.client.batch_execute(&self.search_function(k))?;
         }
