@@ -59,7 +59,7 @@ for major in "${majors[@]}"; do
 done
 run "isolation on PostgreSQL ${majors[0]}" "test-isolation-${majors[0]}"
 for major in "${majors[@]:1}"; do
-    run "recall on PostgreSQL $major" "test-recall-$major"
+    run "recall, and pgvector beside it, on PostgreSQL $major" "test-recall-$major"
 done
 run "cluster tests on PostgreSQL ${majors[0]}" "test-cluster-${majors[0]}"
 

@@ -15,12 +15,12 @@ fn element_wise<E: Element>(
     check: impl Fn(E, E, E),
 ) -> NewDense<E> {
     check_same_dimensions(a, b);
+    let (left, right) = (E::widen_all(a.values), E::widen_all(b.values));
+    let pairs = left.iter().zip(&*right);
+    let numbers: Vec<f32> = pairs.map(|(a, b)| operation(*a, *b)).collect();
     let mut new = NewDense::<E>::zeroed(a.dimensions());
     let results = new.values_mut();
-    for ((result, a), b) in results.iter_mut().zip(a.values).zip(b.values) {
-        *result = E::from_f32(operation(a.to_f32(), b.to_f32()));
-    }
-    // Apart from the arithmetic, so that the compiler vectorises that.
+    E::narrow_all(&numbers, results);
     for ((result, a), b) in results.iter().zip(a.values).zip(b.values) {
         check(*result, *a, *b);
     }
@@ -28,7 +28,7 @@ fn element_wise<E: Element>(
 }
 
 fn check_overflow<E: Element>(result: E) {
-    if result.to_f32().is_infinite() {
+    if !result.is_finite() {
         error::overflow();
     }
 }
@@ -76,10 +76,13 @@ where
     let mut result = NewDense::<E>::zeroed(value.dimensions());
     let norm = norm(value);
     if norm > 0.0 {
-        for (result, element) in result.values_mut().iter_mut().zip(value.values) {
-            *result = E::from_f32((f64::from(element.to_f32()) / norm) as f32);
-            check_overflow(*result);
-        }
+        let scale = |number: &f32| (f64::from(*number) / norm) as f32;
+        let numbers: Vec<f32> = value.numbers().iter().map(scale).collect();
+        E::narrow_all(&numbers, result.values_mut());
+        result
+            .values_mut()
+            .iter()
+            .for_each(|value| check_overflow(*value));
     }
     result
 }

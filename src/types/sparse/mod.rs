@@ -75,22 +75,33 @@ impl<'a> Sparse<'a> {
             .zip(self.values.iter().copied())
     }
 
+    /// The index at a position; behind the last, one that no element has.
+    #[inline]
+    fn index(self, position: usize) -> i32 {
+        self.indices.get(position).copied().unwrap_or(i32::MAX)
+    }
+
     /// The elements of both values at every index where either has one.
+    #[inline]
     fn pairs(self, other: Self) -> impl Iterator<Item = (i32, f32, f32)> {
-        let (mut a, mut b) = (self.elements().peekable(), other.elements().peekable());
+        let (mut i, mut j) = (0, 0);
         std::iter::from_fn(move || {
-            let index = match (a.peek(), b.peek()) {
-                (Some((a, _)), Some((b, _))) => *a.min(b),
-                (Some((index, _)), None) | (None, Some((index, _))) => *index,
-                (None, None) => return None,
-            };
-            let at = |element: &(i32, f32)| element.0 == index;
-            let a = a.next_if(at).map_or(0.0, |(_, value)| value);
-            let b = b.next_if(at).map_or(0.0, |(_, value)| value);
-            Some((index, a, b))
+            let (a, b) = (self.index(i), other.index(j));
+            let index = a.min(b);
+            let (mut left, mut right) = (0.0, 0.0);
+            if a == index {
+                left = *self.values.get(i)?;
+                i += 1;
+            }
+            if b == index {
+                right = *other.values.get(j)?;
+                j += 1;
+            }
+            Some((index, left, right))
         })
     }
 
+    #[inline]
     fn sum(self, other: Self, term: impl Fn(f32, f32) -> f32) -> f32 {
         let add = |sum, (_, a, b)| sum + term(a, b);
         self.pairs(other).fold(0.0, add)
@@ -103,7 +114,18 @@ impl<'a> Measured<'a> for Sparse<'a> {
     }
 
     fn inner_product(self, other: Self) -> f32 {
-        self.sum(other, |a, b| a * b)
+        let (mut sum, mut i, mut j) = (0.0, 0, 0);
+        while let (Some(a), Some(b)) = (self.values.get(i), other.values.get(j)) {
+            match self.index(i).cmp(&other.index(j)) {
+                Ordering::Less => i += 1,
+                Ordering::Greater => j += 1,
+                Ordering::Equal => {
+                    sum += a * b;
+                    (i, j) = (i + 1, j + 1);
+                }
+            }
+        }
+        sum
     }
 
     fn l1(self, other: Self) -> f32 {
