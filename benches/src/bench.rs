@@ -8,7 +8,7 @@
 //! - [`cli`], [`plan`]: what is measured on which data set.
 //! - [`dataset`]: the vectors and the exact answers.
 //! - [`side`], [`peer`]: the arms, in the server and in processes of their own; [`searcher`] is
-//!   what they have in common.
+//!   what they have in common, [`probe`] the clock in the server, [`libraries`] the installation.
 //! - [`build`], [`search`], [`pgbench`], [`insert`], [`update`], [`vacuum`], [`cold`]: what is
 //!   measured; [`memory`], [`buffers`], [`wal`], [`curve`], [`growth`] help.
 //! - [`sheet`], [`spread`]: results as lines; [`report`], [`table`], [`plot`], [`machine`]: as
@@ -22,12 +22,14 @@ mod curve;
 mod dataset;
 mod growth;
 mod insert;
+mod libraries;
 mod machine;
 mod memory;
 mod peer;
 mod pgbench;
 mod plan;
 mod plot;
+mod probe;
 mod report;
 mod run;
 mod search;

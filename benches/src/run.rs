@@ -8,8 +8,9 @@ use cluster::{Options, Server};
 
 use crate::cli::{Arguments, Part, Preset};
 use crate::dataset::Dataset;
+use crate::libraries::Libraries;
 use crate::machine::Machine;
-use crate::peer::{Libraries, Peer};
+use crate::peer::Peer;
 use crate::plan::Job;
 use crate::report::{Arm, DatasetReport, PartReport, Report};
 use crate::sheet::Sheet;
