@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
@@ -24,6 +25,9 @@ pub struct Arguments {
     /// How often everything is measured, instead of what the preset says.
     #[arg(long)]
     pub rounds: Option<usize>,
+    /// Begin nothing after so many minutes: 9 for quick, 85 for full where nothing is said.
+    #[arg(long)]
+    pub minutes: Option<u64>,
     /// Leave out the libraries from PyPI.
     #[arg(long)]
     pub no_libraries: bool,
@@ -36,6 +40,23 @@ pub enum Preset {
     Quick,
     /// The sizes that are published: less than ninety.
     Full,
+}
+
+impl Preset {
+    /// After so many minutes nothing new is begun.
+    fn minutes(self) -> u64 {
+        match self {
+            Self::Quick => 9,
+            Self::Full => 85,
+        }
+    }
+}
+
+impl Arguments {
+    /// The time after which nothing new is begun.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(60 * self.minutes.unwrap_or(self.preset.minutes()))
+    }
 }
 
 /// What can be measured, in the order in which it is.

@@ -17,6 +17,8 @@ const LIBRARIES: [(&str, &str); 3] = [
 ];
 const SCRIPT: &str = include_str!("../peers/peers.py");
 const REQUIREMENTS: &str = include_str!("../peers/requirements.txt");
+/// What stands for the version of a library that cannot be installed.
+pub const NOT_AVAILABLE: &str = "not available";
 /// Where the script is, in the virtual environment.
 pub const PEERS: &str = "peers.py";
 
@@ -24,8 +26,8 @@ pub const PEERS: &str = "peers.py";
 pub struct Libraries {
     directory: PathBuf,
     names: Vec<&'static str>,
-    /// Those that are not, with the reason.
-    pub missing: Vec<(&'static str, String)>,
+    /// Those that are not.
+    pub missing: Vec<&'static str>,
 }
 
 impl Libraries {
@@ -43,7 +45,7 @@ impl Libraries {
                 Ok(()) => libraries.names.push(name),
                 Err(problem) => {
                     println!("{name} is not available: {problem:#}");
-                    libraries.missing.push((name, "not available".to_owned()));
+                    libraries.missing.push(name);
                 }
             }
         }

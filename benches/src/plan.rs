@@ -161,6 +161,11 @@ fn full() -> Vec<Job> {
         Job::new("vacuum-384", Source::Embeddings, 30_000, 500)
             .parts(&[Part::Vacuum])
             .alone(),
+        Job::new("clustered-1536", clustered(1536), 100_000, 500)
+            .parts(&CLIENTS_TOO)
+            .builds(1),
+        Job::new("clustered-768", clustered(768), 200_000, 500).builds(1),
+        Job::new("clustered-3072", clustered(3072), 50_000, 500).builds(1),
         Job::step("clustered-128-10k", 10_000, 500),
         Job::step("clustered-128-30k", 30_000, 500),
         Job::new("clustered-128-100k", clustered(128), 100_000, 500).growing(),
@@ -169,11 +174,6 @@ fn full() -> Vec<Job> {
             .parts(&CLIENTS_TOO)
             .growing()
             .builds(1),
-        Job::new("clustered-768", clustered(768), 200_000, 500).builds(1),
-        Job::new("clustered-1536", clustered(1536), 100_000, 500)
-            .parts(&CLIENTS_TOO)
-            .builds(1),
-        Job::new("clustered-3072", clustered(3072), 50_000, 500).builds(1),
     ]
 }
 

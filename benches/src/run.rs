@@ -8,7 +8,7 @@ use cluster::{Options, Server};
 
 use crate::cli::{Arguments, Part, Preset};
 use crate::dataset::Dataset;
-use crate::libraries::Libraries;
+use crate::libraries::{Libraries, NOT_AVAILABLE};
 use crate::machine::Machine;
 use crate::peer::Peer;
 use crate::plan::Job;
@@ -25,6 +25,7 @@ pub struct Run {
     libraries: Libraries,
     output: PathBuf,
     sizes: Sizes,
+    deadline: Instant,
     report: Report,
 }
 
@@ -83,6 +84,7 @@ impl Run {
             libraries,
             output: arguments.output.clone(),
             sizes,
+            deadline: Instant::now() + arguments.limit(),
             report,
         })
     }
@@ -90,6 +92,9 @@ impl Run {
     /// Measures one data set.
     pub fn job(&mut self, job: &Job) -> Result<()> {
         let name = job.specification.name;
+        if self.time_is_up(name) {
+            return Ok(());
+        }
         let Some(dataset) = job.specification.load(&self.output.join("cache"))? else {
             println!("\n{name}: the data is not there, skipped");
             return Ok(());
@@ -100,6 +105,9 @@ impl Run {
             build::prepare(&mut bench.sides, &mut bench.peers, &bench.dataset)?;
         }
         for &part in &job.parts {
+            if self.time_is_up(&format!("{name}, {part:?}")) {
+                continue;
+            }
             let started = Instant::now();
             let lines = self.part(&mut bench, part)?;
             let took = started.elapsed().as_secs_f64();
@@ -116,6 +124,15 @@ impl Run {
         }
         self.report.datasets.push(bench.results);
         self.report.write(&self.output.join("report.json"))
+    }
+
+    /// Says so, if it is.
+    fn time_is_up(&self, what: &str) -> bool {
+        let up = Instant::now() > self.deadline;
+        if up {
+            println!("\n{what}: not measured, the time is up; --only and --part select it");
+        }
+        up
     }
 
     fn load<'a>(&self, job: &'a Job, dataset: Dataset) -> Result<Bench<'a>> {
@@ -137,7 +154,7 @@ impl Run {
         let arms = sides.iter().map(|side| arm(side.name, &side.version));
         let arms = arms.chain(peers.iter().map(|peer| arm(peer.name, &peer.version)));
         let missing = self.libraries.missing.iter();
-        let arms = arms.chain(missing.map(|(name, reason)| arm(name, reason)));
+        let arms = arms.chain(missing.map(|name| arm(name, NOT_AVAILABLE)));
         Ok(Bench {
             results: DatasetReport::new(&dataset, job.growth, arms.collect()),
             job,

@@ -2,13 +2,24 @@
 
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
+use crate::libraries::NOT_AVAILABLE;
 use crate::report::{Arm, DatasetReport, PartReport};
 use crate::sheet::Sheet;
 
-/// What a data set is.
+/// What a data set is, and who could not take part.
 pub fn title(results: &DatasetReport) -> String {
+    let arms = results.arms.iter();
+    let missing: Vec<&str> = arms
+        .filter(|arm| arm.version == NOT_AVAILABLE)
+        .map(|arm| arm.name.as_str())
+        .collect();
+    let missing = if missing.is_empty() {
+        String::new()
+    } else {
+        format!("; {NOT_AVAILABLE}: {}", missing.join(", "))
+    };
     format!(
-        "{}: {} x {}, {}, {} queries",
+        "{}: {} x {}, {}, {} queries{missing}",
         results.name, results.rows, results.dimensions, results.operator, results.queries
     )
 }
