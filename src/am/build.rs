@@ -184,9 +184,6 @@ fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
         (heap_tuples, rows)
     });
     arena.close();
-    if fork == Fork::Init || index.needs_wal() {
-        index.log_fork(fork);
-    }
     counts
 }
 
@@ -415,10 +412,13 @@ fn write<'b>(
         })
     });
     let mut tasks: VecDeque<_> = runs.by_ref().take(ahead).collect();
+    // Logged run by run: threads encode the next ones meanwhile.
+    let logged = fork == Fork::Init || index.needs_wal();
     let mut block = 0;
     while let Some(task) = tasks.pop_front() {
         let bodies = task.wait();
         tasks.extend(runs.next());
+        let first = block;
         for body in bodies {
             interrupts::check();
             let buffer = Locked::extend(index, fork);
@@ -431,6 +431,9 @@ fn write<'b>(
             buffer.fill_unlogged(&body);
             buffer.release();
             block += 1;
+        }
+        if logged {
+            index.log_blocks(fork, first..block);
         }
     }
 }

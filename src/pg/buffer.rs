@@ -105,8 +105,8 @@ impl Locked {
         }
     }
 
-    /// Changes the page with one WAL record, or leaves it as it was if `f` fails. The buffer must be
-    /// locked exclusively.
+    /// Changes the page with one WAL record, or leaves it as it was if `f` fails. Nothing is logged
+    /// if nothing changes. The buffer must be locked exclusively.
     pub fn change<R>(
         &self,
         relation: Relation,
@@ -127,12 +127,12 @@ impl Locked {
                 pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
             }
             let result = f(&mut *body_of(page));
-            match result {
-                Ok(_) => {
-                    set_hole(page);
-                    pg_sys::GenericXLogFinish(state);
-                }
-                Err(_) => pg_sys::GenericXLogAbort(state),
+            let changed = new || (*body_of(page)).bytes() != self.body().bytes();
+            if result.is_ok() && changed {
+                set_hole(page);
+                pg_sys::GenericXLogFinish(state);
+            } else {
+                pg_sys::GenericXLogAbort(state);
             }
             result
         }

@@ -3,6 +3,7 @@
 use hnsw::Tid;
 use pgrx::pg_sys::{self, Datum, ItemPointer, ItemPointerData, Oid};
 use std::ffi::{CStr, c_void};
+use std::ops::Range;
 
 /// A fork of a relation that an index has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,10 +186,10 @@ impl Relation {
         unsafe { pg_sys::FreeSpaceMapVacuum(self.0) }
     }
 
-    /// Logs a whole fork.
-    pub fn log_fork(self, fork: Fork) {
+    /// Logs pages whole.
+    pub fn log_blocks(self, fork: Fork, blocks: Range<u32>) {
         // SAFETY: the relation is open, and its pages have standard headers.
-        unsafe { pg_sys::log_newpage_range(self.0, fork as _, 0, self.blocks(fork), true) }
+        unsafe { pg_sys::log_newpage_range(self.0, fork as _, blocks.start, blocks.end, true) }
     }
 
     /// Number of the relation's file.

@@ -81,12 +81,15 @@ impl Beam {
     /// Adds a candidate nearer than [`Self::bound`]; returns the one that it pushed out.
     #[inline]
     pub fn offer(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
+        let last = self.ids.len().checked_sub(1);
+        let pushed_out = last.filter(|_| self.ids.len() == self.capacity);
+        let pushed_out = pushed_out.map(|last| self.take(last));
         self.place(Candidate {
             distance,
             id,
             expanded: false,
         });
-        (self.ids.len() > self.capacity).then(|| self.take(self.ids.len() - 1))
+        pushed_out
     }
 
     /// As [`Self::offer`], for an estimate of a node that may stand in the beam already.
@@ -96,11 +99,7 @@ impl Beam {
             return self.offer(distance, id);
         };
         if !self.expanded[at] && self.distances[at] > f32::NEG_INFINITY {
-            let waiting = self.take(at);
-            self.place(Candidate {
-                distance: waiting.distance / 2.0 + distance / 2.0,
-                ..waiting
-            });
+            self.put(at, self.distances[at] / 2.0 + distance / 2.0);
         }
         None
     }
@@ -152,7 +151,7 @@ impl Beam {
 
     /// What [`Self::pop`] gives next, if nothing nearer is offered before.
     #[inline]
-    fn peek(&self) -> Option<NodeId> {
+    pub fn peek(&self) -> Option<NodeId> {
         Some(self.ids[self.next_waiting()?])
     }
 
@@ -177,12 +176,37 @@ impl Beam {
 
     /// Moves the candidate that [`Self::pop`] gave last to its exact distance.
     fn settle(&mut self, distance: f32) {
-        let candidate = self.remove();
-        self.place(Candidate {
-            distance,
-            ..candidate
-        });
+        self.put(self.cursor - 1, distance);
     }
+
+    /// Gives a candidate another distance, and the place that goes with it.
+    fn put(&mut self, at: usize, distance: f32) {
+        let before = self.distances.partition_point(|&d| d < distance);
+        let to = if before > at { before - 1 } else { before };
+        self.distances[at] = distance;
+        shift(&mut self.distances, at, to);
+        shift(&mut self.ids, at, to);
+        shift(&mut self.expanded, at, to);
+        if at < self.cursor {
+            self.cursor -= 1;
+        }
+        if !self.expanded[to] {
+            self.cursor = self.cursor.min(to);
+        } else if to < self.cursor {
+            self.cursor += 1;
+        }
+    }
+}
+
+/// Moves an element to another place; those between close the gap.
+fn shift<T: Copy>(column: &mut [T], from: usize, to: usize) {
+    let moved = column[from];
+    if from < to {
+        column.copy_within(from + 1..=to, from);
+    } else {
+        column.copy_within(to..from, to + 1);
+    }
+    column[to] = moved;
 }
 
 /// The nodes that a search has dealt with: open addressing with linear probing.

@@ -102,6 +102,12 @@ impl Scratch {
 }
 
 impl<A: Arena> Builder<A> {
+    /// Says that a node's list will be read soon: its degree and ids.
+    fn prefetch_list(&self, node: u32, level: u8) {
+        let words = self.list(node, level).words;
+        distance::prefetch(words.as_ptr().cast(), 4 * (1 + self.layout.lanes));
+    }
+
     /// The list of a node on a level that it has.
     pub(super) fn list(&self, node: u32, level: u8) -> List<'_> {
         let (block, i) = self.block(node);
@@ -146,7 +152,7 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
     for lc in (0..=level.min(top)).rev() {
         let near = search(b, node, lc, &starts, scratch);
         if lc == 0
-            && let Some(&(_, twin)) = near.iter().find(|&&(_, other)| b.are_twins(node, other))
+            && let Some(twin) = b.twin(node, &near)
         {
             return merge(b, node, twin);
         }
@@ -243,6 +249,9 @@ fn search<A: Arena>(
     let own = b.work(node);
     while let Some(next) = beam.pop() {
         ids.clear();
+        if let Some(after) = beam.peek() {
+            b.prefetch_list(after, level);
+        }
         ids.extend(b.list(next, level).ids().filter(|&id| visited.insert(id)));
         for &id in ids.iter().take(4) {
             b.prefetch(id);

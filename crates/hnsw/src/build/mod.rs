@@ -356,10 +356,24 @@ impl<A: Arena> Builder<A> {
         }
     }
 
-    /// Whether two nodes are to be one: all that will be stored of them is equal.
-    fn are_twins(&self, a: u32, b: u32) -> bool {
+    /// The first of the nodes `near`, in order of their distances from `node`, that is to be one
+    /// with it: all that will be stored of them is equal.
+    fn twin(&self, node: u32, near: &[(f32, u32)]) -> Option<u32> {
+        // The working copies of twins are equal, and their distance is no more than rounding.
+        let farthest = match self.layout.params.metric {
+            Metric::InnerProduct => f32::INFINITY,
+            Metric::L1 => 0.0,
+            Metric::L2 | Metric::Cosine => {
+                let (_, tail) = self.work(node).split_at(self.layout.padded);
+                1e-3 * bytemuck::from_bytes::<WorkTail>(tail).square
+            }
+        };
         let bits = |n: &Node| (n.hash, n.norm.to_bits(), n.scale.to_bits(), n.err.to_bits());
-        bits(self.node(a)) == bits(self.node(b)) && self.stored(a) == self.stored(b)
+        let own = bits(self.node(node));
+        near.iter()
+            .take_while(|&&(distance, _)| distance <= farthest)
+            .map(|&(_, other)| other)
+            .find(|&other| bits(self.node(other)) == own && self.stored(other) == self.stored(node))
     }
 }
 
