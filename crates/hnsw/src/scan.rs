@@ -319,7 +319,9 @@ impl Scan {
             self.vacuums = index.meta().vacuums;
         } else {
             // Ever larger batches: the fewer there are, the fewer rows come late.
+            let left = self.settings.max_visits.saturating_sub(self.visits());
             self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
+            self.ef = self.ef.min(left.max(1));
             self.frontier.beam = Beam::new(self.ef);
             self.frontier.patience = self.ef + PATIENCE;
             if !self.refill(index) && !self.start_from_root(index)? {
