@@ -10,7 +10,7 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use crate::buffers::explain;
 use crate::dataset::Dataset;
-use crate::search::{self, OPERATING_POINT};
+use crate::search::{OPERATING_POINT, operating_points};
 use crate::sheet::{Metric, Sheet};
 use crate::side::{INDEX, Side, order};
 
@@ -34,7 +34,7 @@ pub fn measure(
     rounds: usize,
 ) -> Result<Sheet> {
     let mut sheet = Sheet::default();
-    let settings = search::operating_points(sides, dataset)?;
+    let settings = operating_points(sides, dataset)?;
     for round in 0..rounds {
         for at in order(sides.len(), round) {
             let Some(ef) = settings[at] else { continue };
@@ -45,6 +45,8 @@ pub fn measure(
     let small = small_buffers(sides)?;
     server.append_conf(&Options::new().set("shared_buffers", &small))?;
     restart(server, sides, Cache::Keep)?;
+    // What was dropped above has to be in the kernel's cache again.
+    operating_points(sides, dataset)?;
     for round in 0..rounds {
         for at in order(sides.len(), round) {
             let Some(ef) = settings[at] else { continue };
