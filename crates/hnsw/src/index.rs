@@ -158,15 +158,17 @@ impl<'s, S: PageStore> Index<'s, S> {
 
     /// Decodes a stored vector.
     pub(crate) fn decode(&self, bytes: &[u8], scale: f32) -> Vec<f32> {
-        let mut y = vec![0.0; self.layout.padded];
-        crate::transform::decode(
-            self.kernels,
-            self.layout.params.storage,
-            bytes,
-            scale,
-            &mut y,
-        );
+        let mut y = Vec::new();
+        self.decode_to(bytes, scale, &mut y);
         y
+    }
+
+    /// Appends a stored vector, decoded.
+    pub(crate) fn decode_to(&self, bytes: &[u8], scale: f32, to: &mut Vec<f32>) {
+        let start = to.len();
+        to.resize(start + self.layout.padded, 0.0);
+        let storage = self.layout.params.storage;
+        crate::transform::decode(self.kernels, storage, bytes, scale, &mut to[start..]);
     }
 
     /// Calls `f` with the record at `id`, under a shared lock of its page.

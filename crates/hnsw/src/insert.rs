@@ -31,12 +31,32 @@ const MAX_TRIES: usize = 100;
 /// Nodes that are asked for a lane when none of a new node's neighbours has one.
 const MAX_ASKED: usize = 1000;
 
+/// The live nodes that a search on one level visited, nearest first.
+struct Candidates {
+    nodes: Vec<Candidate>,
+    /// Their vectors, decoded, one behind the other.
+    vectors: Vec<f32>,
+    /// Links down from the nearest.
+    links: Vec<NodeId>,
+}
+
 /// A node that a new one may link to.
+struct Candidate {
+    id: NodeId,
+    distance: f32,
+    header: RecordHeader,
+    /// Where in `Candidates::vectors` its vector begins.
+    vector: usize,
+}
+
+/// A node that a new one links to.
 struct Neighbour {
     id: NodeId,
     distance: f32,
     header: RecordHeader,
     y: Vec<f32>,
+    /// Whether no nearer neighbour of the new node is nearer to it than the new node is.
+    diverse: bool,
 }
 
 /// The new node, as it will be stored.
@@ -122,15 +142,15 @@ impl<S: PageStore> Index<'_, S> {
             if entries.is_empty() {
                 return Ok(false);
             }
-            let (candidates, links) = self.candidates(query, lc, &entries, ef)?;
+            let candidates = self.candidates(query, lc, &entries, ef)?;
             if lc == 0
-                && let Some(twin) = candidates.iter().find(|c| self.is_twin(c, node))
+                && let Some(twin) = self.twin(node, &candidates)
                 && tids::add(self, twin.id, twin.header.generation, node.tid)?
             {
                 return Ok(true);
             }
-            entries = links;
-            lists.push(self.choose(candidates));
+            lists.push(self.choose(&candidates));
+            entries = candidates.links;
         }
         if lists.last().is_some_and(Vec::is_empty) {
             return self.insert_alone(node, entry);
@@ -162,63 +182,81 @@ impl<S: PageStore> Index<'_, S> {
         Ok(true)
     }
 
-    /// Live nodes near the query on a level, nearest first, and links down from there to start
-    /// the next level with.
+    /// Searches a level.
     fn candidates(
         &self,
         query: &Query,
         level: u8,
         entries: &[NodeId],
         ef: usize,
-    ) -> Result<(Vec<Neighbour>, Vec<NodeId>)> {
+    ) -> Result<Candidates> {
         let mut frontier = Frontier::new(ef);
         entries.iter().for_each(|&id| frontier.beam.start(id));
-        let mut found = Vec::new();
-        let mut links = Vec::new();
+        let (mut nodes, mut vectors, mut links) = (Vec::new(), Vec::new(), Vec::new());
         search::expand(self, query, level, true, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
             if visit.header.kind == SlotKind::Node as u8 {
-                found.push(Neighbour {
+                nodes.push(Candidate {
                     id: visit.id,
                     distance: visit.own,
                     header: visit.header,
-                    y: self.decode(&visit.vector, visit.header.scale),
+                    vector: vectors.len(),
                 });
+                self.decode_to(&visit.vector, visit.header.scale, &mut vectors);
             }
             Ok(())
         })?;
-        found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        nodes.sort_by(|a, b| a.distance.total_cmp(&b.distance));
         links.sort_by(|a: &(f32, NodeId), b| a.0.total_cmp(&b.0));
-        Ok((
-            found,
-            links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect(),
-        ))
+        let links = links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect();
+        Ok(Candidates {
+            nodes,
+            vectors,
+            links,
+        })
     }
 
-    /// Whether a node has the same vector as the new one, as far as an index can tell and as far
-    /// as it matters: all that is stored of both is equal.
-    fn is_twin(&self, candidate: &Neighbour, node: &NewNode) -> bool {
-        let h = &candidate.header;
-        (h.hash, h.scale.to_bits(), h.err.to_bits(), h.norm.to_bits())
-            == (
-                node.hash,
-                node.stored.scale.to_bits(),
-                node.stored.err.to_bits(),
-                node.norm.to_bits(),
-            )
-            && candidate.y == node.y
+    /// The candidate that has the same vector as the new node, as far as an index can tell and as
+    /// far as it matters: all that is stored of both is equal.
+    fn twin<'c>(&self, node: &NewNode, candidates: &'c Candidates) -> Option<&'c Candidate> {
+        let stored = &node.stored;
+        let bits =
+            |scale: f32, err: f32, norm: f32| (scale.to_bits(), err.to_bits(), norm.to_bits());
+        let own = bits(stored.scale, stored.err, node.norm);
+        candidates.nodes.iter().find(|candidate| {
+            let h = &candidate.header;
+            h.hash == node.hash
+                && bits(h.scale, h.err, h.norm) == own
+                && self.vector(candidates, candidate) == node.y
+        })
     }
 
-    fn choose(&self, candidates: Vec<Neighbour>) -> Vec<Neighbour> {
-        let distances: Vec<f32> = candidates.iter().map(|c| c.distance).collect();
+    fn vector<'c>(&self, candidates: &'c Candidates, candidate: &Candidate) -> &'c [f32] {
+        &candidates.vectors[candidate.vector..][..self.layout.padded]
+    }
+
+    /// The neighbours of a new node, as [`prune::select`] orders them.
+    fn choose(&self, candidates: &Candidates) -> Vec<Neighbour> {
+        let nodes = &candidates.nodes;
+        let distances: Vec<f32> = nodes.iter().map(|c| c.distance).collect();
         let lanes = self.layout.lanes;
-        let chosen = prune::select(&distances, lanes, lanes / 2, |i, j| {
-            self.between(&candidates[i].y, &candidates[j].y)
+        let y = |i: usize| self.vector(candidates, &nodes[i]);
+        let selection = prune::select(&distances, lanes, lanes / 2, |i, j| {
+            self.between(y(i), y(j))
         });
-        let mut candidates: Vec<Option<Neighbour>> = candidates.into_iter().map(Some).collect();
-        chosen
-            .into_iter()
-            .filter_map(|i| candidates[i].take())
+        let neighbour = |(rank, i): (usize, usize)| Neighbour {
+            id: nodes[i].id,
+            distance: nodes[i].distance,
+            header: nodes[i].header,
+            y: y(i).to_vec(),
+            diverse: rank < selection.diverse,
+        };
+        selection
+            .chosen
+            .iter()
+            .copied()
+            .enumerate()
+            .map(neighbour)
             .collect()
     }
 
@@ -275,8 +313,8 @@ impl<S: PageStore> Index<'_, S> {
         Ok(ids)
     }
 
-    /// Links the neighbours back to the new node; the nearest one that can becomes its anchor.
-    /// `false` if none can.
+    /// Links the diverse neighbours back to the new node; the nearest that can becomes its anchor, or
+    /// one of the others. `false` if none can.
     fn link_back(
         &self,
         node: &NewNode,
@@ -287,9 +325,10 @@ impl<S: PageStore> Index<'_, S> {
     ) -> Result<bool> {
         let mut anchored = false;
         let names: Vec<NodeId> = list.iter().map(|n| n.id).collect();
-        let mut nearest_first: Vec<&Neighbour> = list.iter().collect();
-        nearest_first.sort_by(|a, b| a.distance.total_cmp(&b.distance));
-        for neighbour in nearest_first {
+        for neighbour in list {
+            if anchored && !neighbour.diverse {
+                break;
+            }
             let edge = self.edge(&neighbour.y, &node.y);
             let target = LinkTarget {
                 id: neighbour.id,

@@ -4,29 +4,38 @@
 //! same empty or used, so what the heuristic leaves free is filled up to a share with the nearest
 //! candidates that it passed over.
 
+/// Neighbours for a node, as positions among the candidates.
+pub struct Selection {
+    /// The diverse ones, then others; each nearest first.
+    pub chosen: Vec<usize>,
+    /// How many are diverse.
+    pub diverse: usize,
+}
+
 /// Chooses up to `limit` of `candidates`, whose distances from the node ascend; `between` is the
-/// distance of two of them. Returns positions: the diverse ones first, then the nearest others
-/// until there are `fill` in all.
+/// distance of two of them. First all that are diverse, then the nearest others until there are
+/// `fill` in all.
 pub fn select(
     candidates: &[f32],
     limit: usize,
     fill: usize,
     mut between: impl FnMut(usize, usize) -> f32,
-) -> Vec<usize> {
-    let mut kept: Vec<usize> = Vec::with_capacity(limit);
+) -> Selection {
+    let mut chosen: Vec<usize> = Vec::with_capacity(limit);
     let mut passed: Vec<usize> = Vec::new();
     for (i, &distance) in candidates.iter().enumerate() {
-        if kept.len() == limit {
+        if chosen.len() == limit {
             break;
         }
-        match kept.iter().any(|&k| between(k, i) < distance) {
+        match chosen.iter().any(|&k| between(k, i) < distance) {
             true => passed.push(i),
-            false => kept.push(i),
+            false => chosen.push(i),
         }
     }
-    let room = fill.saturating_sub(kept.len());
-    kept.extend(passed.into_iter().take(room));
-    kept
+    let diverse = chosen.len();
+    let room = fill.saturating_sub(diverse);
+    chosen.extend(passed.into_iter().take(room));
+    Selection { chosen, diverse }
 }
 
 /// Distances of a lane's neighbour from the lane's node and from a new one.

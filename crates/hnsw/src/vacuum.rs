@@ -602,11 +602,12 @@ fn search_replacements<S: PageStore>(
     found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     let distances: Vec<f32> = found.iter().map(|f| f.distance).collect();
     let lanes = index.layout.lanes;
-    let chosen = prune::select(&distances, lanes, lanes / 2, |i, j| {
+    let selection = prune::select(&distances, lanes, lanes / 2, |i, j| {
         index.between(&found[i].y, &found[j].y)
     });
     let mut found: Vec<Option<Replacement>> = found.into_iter().map(Some).collect();
-    Ok(chosen.into_iter().filter_map(|i| found[i].take()).collect())
+    let chosen = selection.chosen.into_iter();
+    Ok(chosen.filter_map(|i| found[i].take()).collect())
 }
 
 /// Pass 3: frees the slots of dead nodes and of their lists.

@@ -158,10 +158,11 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
         }
         let distances: Vec<f32> = near.iter().map(|n| n.0).collect();
         let lanes = b.layout.lanes;
-        let positions = prune::select(&distances, lanes, lanes / 2, |i, j| {
+        let selection = prune::select(&distances, lanes, lanes / 2, |i, j| {
             b.distance(near[i].1, near[j].1)
         });
-        chosen.push((lc, positions.into_iter().map(|i| near[i]).collect()));
+        let neighbours = selection.chosen.into_iter().map(|i| near[i]).collect();
+        chosen.push((lc, neighbours));
         starts = near.into_iter().take(8).collect();
     }
     for (lc, neighbours) in &chosen {
