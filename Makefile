@@ -1,7 +1,9 @@
 # The front door of pg_hnsw.
 #
 #   make                      build the extension for the PostgreSQL of PG_CONFIG
-#   make install              put it there (as a user who may write there; DESTDIR is honoured)
+#   make install              put it there (as a user who may write there; DESTDIR is honoured);
+#                             also as the extension `vector`, unless pgvector is there:
+#                             VECTOR_ALIAS=force replaces it, VECTOR_ALIAS=no leaves the name alone
 #   make uninstall            take it out again
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
 #   make demo                 semantic search over PostgreSQL's own documentation, start to end
@@ -16,6 +18,8 @@
 PG_CONFIG ?= pg_config
 # Which installation `make install` writes to, when not the one built against.
 INSTALL_CONFIG ?= $(PG_CONFIG)
+# Whether to install under pgvector's name as well: yes (where pgvector is not), no, force.
+VECTOR_ALIAS ?= yes
 # PostgreSQL versions that `make test` covers; the first one fully.
 MAJORS ?= 15 16 18
 # quick or full
@@ -70,8 +74,10 @@ install:
 	install -m 644 pg_hnsw.control sql/pg_hnsw--*.sql "$(EXTENSION_DIR)/"
 	install -m 755 $(LIBRARY) "$(LIBRARY_DIR)/pg_hnsw.so.new"
 	mv -f "$(LIBRARY_DIR)/pg_hnsw.so.new" "$(LIBRARY_DIR)/pg_hnsw.so"
+	@scripts/alias.sh install "$(EXTENSION_DIR)" "$(VECTOR_ALIAS)"
 
 uninstall:
+	@scripts/alias.sh uninstall "$(EXTENSION_DIR)"
 	rm -f "$(LIBRARY_DIR)/pg_hnsw.so" "$(EXTENSION_DIR)/pg_hnsw.control" "$(EXTENSION_DIR)"/pg_hnsw--*.sql
 
 installcheck: installcheck-sql installcheck-isolation

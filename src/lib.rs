@@ -21,8 +21,10 @@ extern "C-unwind" fn _PG_init() {
     unsafe {
         pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
             pg::error::hide_backtraces();
+            pg::catalog::refuse_other_library();
             am::settings::define();
             am::options::define();
+            am::ivfflat::define();
         })
     }
 }

@@ -53,7 +53,7 @@ pub fn available(server: &Server) -> Result<Vec<&'static str>> {
         installation.has_extension(&sql::extension()),
         "pg_hnsw is not installed"
     );
-    if installation.has_extension("vector") {
+    if installation.has_pgvector() {
         return Ok(vec![OURS, PEER]);
     }
     println!("This PostgreSQL has no pgvector: pg_hnsw is measured without it.");

@@ -1,4 +1,4 @@
-//! The access method `hnsw`, one file a callback.
+//! The access method `hnsw`, one file a callback, and `ivfflat`, which is the same index.
 //!
 //! Callbacks turn PostgreSQL's arguments into those of `crate::pg` and of the crate `hnsw`, which
 //! do the work. Unsafe code here reads those arguments, nothing else.
@@ -8,6 +8,7 @@ mod build;
 mod cost;
 mod handler;
 mod insert;
+pub mod ivfflat;
 mod metric;
 pub mod options;
 mod scan;

@@ -81,15 +81,23 @@ pub fn define() {
     }
 }
 
-pub unsafe extern "C-unwind" fn amoptions(options: Datum, validate: bool) -> *mut pg_sys::bytea {
+/// Where an option goes.
+pub(super) fn element(
+    name: &'static std::ffi::CStr,
+    kind: pg_sys::relopt_type::Type,
+    offset: usize,
+) -> pg_sys::relopt_parse_elt {
     #![allow(clippy::needless_update, reason = "PostgreSQL 18 has one more field")]
-    use pg_sys::relopt_type::{RELOPT_TYPE_ENUM, RELOPT_TYPE_INT};
-    let element = |name: &'static std::ffi::CStr, kind, offset: usize| pg_sys::relopt_parse_elt {
+    pg_sys::relopt_parse_elt {
         optname: name.as_ptr(),
         opttype: kind,
         offset: offset as i32,
         ..Default::default()
-    };
+    }
+}
+
+pub unsafe extern "C-unwind" fn amoptions(options: Datum, validate: bool) -> *mut pg_sys::bytea {
+    use pg_sys::relopt_type::{RELOPT_TYPE_ENUM, RELOPT_TYPE_INT};
     // SAFETY: PostgreSQL passes valid options; the table describes `Options`.
     unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| {
@@ -116,14 +124,24 @@ pub unsafe extern "C-unwind" fn amoptions(options: Datum, validate: bool) -> *mu
 }
 
 impl Options {
+    const DEFAULT: Self = Options {
+        length: 0,
+        m: DEFAULT_M,
+        ef_construction: DEFAULT_EF_CONSTRUCTION,
+        storage: Storage::Auto as i32,
+    };
+
     /// Those of an index.
     pub fn of(index: Relation) -> Self {
-        index.options().unwrap_or(Options {
-            length: 0,
-            m: DEFAULT_M,
-            ef_construction: DEFAULT_EF_CONSTRUCTION,
-            storage: Storage::Auto as i32,
-        })
+        index.options().unwrap_or(Self::DEFAULT)
+    }
+
+    /// Sets all to their defaults; PostgreSQL's own header stays.
+    pub fn reset(&mut self) {
+        *self = Options {
+            length: self.length,
+            ..Self::DEFAULT
+        };
     }
 
     /// Half the neighbours that a node has on each level at most.

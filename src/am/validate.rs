@@ -7,29 +7,44 @@ use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, IndexAMProperty, Oid};
 use std::ffi::{c_char, c_int};
 
+/// What a support function is for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Distance,
+    Norm,
+    TypeInfo,
+}
+
 /// The strategy number of the operator that orders rows.
 const ORDER: i16 = 1;
 
 pub unsafe extern "C-unwind" fn amvalidate(class: Oid) -> bool {
+    let purpose = |number| match number {
+        support::DISTANCE => Some(Purpose::Distance),
+        support::NORM => Some(Purpose::Norm),
+        support::TYPE_INFO => Some(Purpose::TypeInfo),
+        _ => None,
+    };
     // SAFETY: called by PostgreSQL.
-    unsafe {
-        pg_sys::panic::pgrx_extern_c_guard(|| {
-            let Some(class) = Class::find(class) else {
-                return false;
-            };
-            let problems = problems(&class);
-            for problem in &problems {
-                inform(
-                    PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
-                    format!(
-                        "operator class \"{}\" of access method hnsw {problem}",
-                        class.name
-                    ),
-                );
-            }
-            problems.is_empty()
-        })
+    unsafe { pg_sys::panic::pgrx_extern_c_guard(|| validate(class, "hnsw", purpose)) }
+}
+
+/// Whether an operator class of an access method is as it should be; says what is not.
+pub(super) fn validate(class: Oid, method: &str, purpose: fn(u16) -> Option<Purpose>) -> bool {
+    let Some(class) = Class::find(class) else {
+        return false;
+    };
+    let problems = problems(&class, purpose);
+    for problem in &problems {
+        inform(
+            PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
+            format!(
+                "operator class \"{}\" of access method {method} {problem}",
+                class.name
+            ),
+        );
     }
+    problems.is_empty()
 }
 
 pub unsafe extern "C-unwind" fn amproperty(
@@ -51,10 +66,13 @@ pub unsafe extern "C-unwind" fn amproperty(
     true
 }
 
-fn problems(class: &Class) -> Vec<String> {
+fn problems(class: &Class, purpose: fn(u16) -> Option<Purpose>) -> Vec<String> {
     let functions = class.functions();
     let operators = class.operators();
-    let mut problems: Vec<String> = functions.iter().filter_map(function_problem).collect();
+    let mut problems: Vec<String> = functions
+        .iter()
+        .filter_map(|function| function_problem(function, purpose(function.number)))
+        .collect();
     problems.extend(operators.iter().filter_map(operator_problem));
     let same = |types: &[Oid; 2]| *types == [class.input; 2];
     if !functions
@@ -72,14 +90,16 @@ fn problems(class: &Class) -> Vec<String> {
     problems
 }
 
-fn function_problem(function: &Function) -> Option<String> {
+fn function_problem(function: &Function, purpose: Option<Purpose>) -> Option<String> {
     let [left, right] = function.types;
     let number = function.number;
-    let right_signature = match number {
-        support::DISTANCE => function.has_signature(pg_sys::FLOAT8OID, &[left, right]),
-        support::NORM => function.has_signature(pg_sys::FLOAT8OID, &[left]),
-        support::TYPE_INFO => function.has_signature(pg_sys::INTERNALOID, &[pg_sys::INTERNALOID]),
-        _ => {
+    let right_signature = match purpose {
+        Some(Purpose::Distance) => function.has_signature(pg_sys::FLOAT8OID, &[left, right]),
+        Some(Purpose::Norm) => function.has_signature(pg_sys::FLOAT8OID, &[left]),
+        Some(Purpose::TypeInfo) => {
+            function.has_signature(pg_sys::INTERNALOID, &[pg_sys::INTERNALOID])
+        }
+        None => {
             let name = function.describe();
             return Some(format!(
                 "contains function {name} with invalid support number {number}"

@@ -1,8 +1,49 @@
-//! Operator classes and families as the catalogues describe them.
+//! Operator classes and families as the catalogues describe them; what else is in the database.
 
+use super::error::raise_with_hint;
 use super::ffi;
+use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::CStr;
+
+/// Raises an error where pgvector's library is loaded: both define the same settings. Called
+/// before ours are defined.
+pub fn refuse_other_library() {
+    let setting = c"hnsw.ef_search".as_ptr();
+    // SAFETY: looks up a setting by name. A placeholder is one that somebody has set, but no
+    // library has defined.
+    let defined = unsafe {
+        !pg_sys::GetConfigOption(setting, true, false).is_null()
+            && pg_sys::GetConfigOptionFlags(setting, true) as u32 & pg_sys::GUC_CUSTOM_PLACEHOLDER
+                == 0
+    };
+    if defined {
+        raise_with_hint(
+            PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "cannot load pg_hnsw into a session that has loaded pgvector".into(),
+            "Start a new session.",
+        )
+    }
+}
+
+/// Raises an error where both names of the extension are in the database, or this one and
+/// pgvector. Called while an extension is created, which is then in the catalogue.
+pub fn refuse_other_extension() {
+    // SAFETY: look-ups by name.
+    let both = unsafe {
+        [c"pg_hnsw", c"vector"]
+            .iter()
+            .all(|name| pg_sys::get_extension_oid(name.as_ptr(), true) != Oid::INVALID)
+    };
+    if both {
+        raise_with_hint(
+            PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
+            "extensions \"pg_hnsw\" and \"vector\" cannot be in one database".into(),
+            "They have the same types, operators and access methods. Drop the one that is there, \
+             or use it.",
+        )
+    }
+}
 
 /// An operator class.
 pub struct Class {

@@ -47,6 +47,12 @@ pub fn inform(code: PgSqlErrorCode, message: String) {
     ErrorReport::new(code, message, "pg_hnsw").report(PgLogLevel::INFO);
 }
 
+/// Tells the client something that it did not ask for.
+pub fn notice(message: String) {
+    let code = PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION;
+    ErrorReport::new(code, message, "pg_hnsw").report(PgLogLevel::NOTICE);
+}
+
 /// Takes the value out of a result, or raises its error.
 pub trait OrRaise<T> {
     /// `index` is for the message.

@@ -43,10 +43,44 @@ impl Installation {
 
     /// Whether `CREATE EXTENSION` would find this extension.
     pub fn has_extension(&self, name: &str) -> bool {
-        self.share
-            .join("extension")
+        self.extension_dir()
             .join(format!("{name}.control"))
             .exists()
+    }
+
+    /// Whether the extension `vector` is pgvector, and not pg_hnsw under that name.
+    pub fn has_pgvector(&self) -> bool {
+        std::fs::read_to_string(self.extension_dir().join("vector.control"))
+            .is_ok_and(|control| control.contains("'$libdir/vector'"))
+    }
+
+    /// A copy of the whole installation in an empty directory, which works from there: PostgreSQL
+    /// finds its files relative to its programs.
+    pub fn copy_to(&self, directory: &Path) -> Result<Self> {
+        let root = self
+            .bin
+            .ancestors()
+            .find(|root| self.share.starts_with(root) && self.library.starts_with(root))
+            .context("programs and shared files have no common directory")?;
+        for part in [&self.bin, &self.library, &self.share] {
+            let to = directory.join(part.strip_prefix(root)?);
+            std::fs::create_dir_all(&to)?;
+            let status = Command::new("cp")
+                .args(["-rL", "--preserve=mode"])
+                .arg(part.join("."))
+                .arg(&to)
+                .status()?;
+            if !status.success() {
+                bail!("cannot copy {}", part.display());
+            }
+        }
+        let bin = directory.join(self.bin.strip_prefix(root)?);
+        Self::from_pg_config(&bin.join("pg_config"))
+    }
+
+    /// The directory of control files and scripts.
+    pub fn extension_dir(&self) -> PathBuf {
+        self.share.join("extension")
     }
 
     /// The directory of loadable libraries (`$libdir`).

@@ -20,4 +20,5 @@ pub mod standby;
 
 pub use installation::Installation;
 pub use options::Options;
+pub use privileges::directory;
 pub use server::{Server, Shutdown};

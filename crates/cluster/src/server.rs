@@ -198,6 +198,14 @@ impl Server {
         Ok(())
     }
 
+    /// Stops the server cleanly and starts it with the programs and libraries of another
+    /// installation of the same major version.
+    pub fn move_to(&mut self, installation: &Installation) -> Result<()> {
+        self.stop(Shutdown::Fast)?;
+        self.installation = installation.clone();
+        self.start_again()
+    }
+
     /// Kills every process of the server with SIGKILL at once.
     pub fn crash(&mut self) -> Result<()> {
         process::kill_tree(self.running_postmaster()?)?;

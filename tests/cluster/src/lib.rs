@@ -5,7 +5,9 @@
 //! - [`check`]: whether an index is sound: complete, in order, near the exact answer.
 //! - [`leftovers`]: the files of a database, to see what a failed command left behind.
 //! - [`damage`]: overwrites parts of an index file.
+//! - [`alias`]: installations with pg_hnsw under pgvector's name, and with pgvector.
 
+pub mod alias;
 pub mod check;
 pub mod damage;
 pub mod judge;

@@ -34,7 +34,7 @@ fn recall_is_at_least_pgvectors() {
         return;
     };
     let server = Server::start(&Options::new().set("maintenance_work_mem", "512MB")).unwrap();
-    if !server.installation().has_extension("vector") {
+    if !server.installation().has_pgvector() {
         println!("skipped: no pgvector in this PostgreSQL");
         return;
     }
