@@ -118,9 +118,9 @@ test-crates:
 test-cluster-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests
 
-# Only the tests of recall, and those that compare with pgvector.
+# Only the tests of recall, and those that need pgvector.
 test-recall-%: private-%
-	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue --test alias --test migration
 
 test:
 	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh

@@ -9,7 +9,8 @@
 #
 # Versions: 0.8.0 to 0.8.6 of pgvector have the same catalogue, and so has the alias. A database
 # goes from pgvector to pg_hnsw through the version `pg_hnsw`, and back through `pgvector`: each
-# links the functions to the other library and rebuilds the indexes. PostgreSQL finds the way.
+# links the functions to the other library and rebuilds the indexes. Back, the next version is
+# 0.8.0, from where pgvector's own scripts go on.
 set -euo pipefail
 umask 022
 
@@ -41,11 +42,12 @@ theirs() {
     done
 }
 
-# The statement that links each function to pg_hnsw: the same as in the script that creates them.
+# Statements that link the functions to pg_hnsw as the script that creates them does. They name
+# the library: the control file beside them may be pgvector's.
 links() {
     cat "$root"/sql/pg_hnsw--0.1.0.sql "$root"/sql/ivfflat.sql |
         sed -n '/^CREATE FUNCTION/,/;$/ { s/^CREATE FUNCTION/CREATE OR REPLACE FUNCTION/; p; }' |
-        sed '/FUNCTION pg_hnsw_alone/,/;$/d'
+        sed -e '/FUNCTION pg_hnsw_alone/,/;$/d' -e "s|'MODULE_PATHNAME'|'\$libdir/pg_hnsw'|"
 }
 
 install() {
@@ -70,9 +72,9 @@ CONTROL
         cat - "$root"/sql/ivfflat.sql | write "vector--$version.sql"
     for older in 0.8.{0..6}; do
         { links && cat "$root"/sql/reindex.sql; } | write "vector--$older--pg_hnsw.sql"
-        write "vector--pgvector--$older.sql" <<<''
     done
     write "vector--pg_hnsw--$version.sql" <<<''
+    write vector--pgvector--0.8.0.sql <<<''
     cat "$root"/sql/to_pgvector.sql "$root"/sql/reindex.sql | write "vector--$version--pgvector.sql"
 }
 

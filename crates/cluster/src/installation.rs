@@ -62,6 +62,16 @@ impl Installation {
             .ancestors()
             .find(|root| self.share.starts_with(root) && self.library.starts_with(root))
             .context("programs and shared files have no common directory")?;
+        // Those of a Python wheel find their libraries in a directory `*.libs` two levels up.
+        let above = root.parent().and_then(Path::parent).unwrap_or(root);
+        for libraries in std::fs::read_dir(above)? {
+            let libraries = libraries?.path();
+            if libraries.extension().is_some_and(|name| name == "libs") {
+                let link = directory.join(libraries.file_name().unwrap_or_default());
+                std::os::unix::fs::symlink(libraries, link)?;
+            }
+        }
+        let directory = directory.join("python/postgresql");
         for part in [&self.bin, &self.library, &self.share] {
             let to = directory.join(part.strip_prefix(root)?);
             std::fs::create_dir_all(&to)?;

@@ -1,15 +1,24 @@
 //! What the catalogues say of the extension is what they say of pgvector, but for the differences
-//! in `expected/catalogue.txt`.
+//! in `expected/catalogue.txt`; under the name `pg_hnsw`, and those in `catalogue_pg_hnsw.txt`.
 //!
 //! Needs a server with pgvector; without one the test passes with a message.
 
 use std::collections::BTreeSet;
 
-use cluster::{Options, Server};
+use cluster::{Installation, Options, Server};
+use cluster_tests::alias::{self, Copied};
 use postgres::Client;
 use testdata::sql;
 
+/// What differs under both names, and under the name `pg_hnsw` alone.
 const EXPECTED: &str = include_str!("../expected/catalogue.txt");
+const EXPECTED_PG_HNSW: &str = include_str!("../expected/catalogue_pg_hnsw.txt");
+
+/// A line for each setting, of a session that has loaded the library.
+const SETTINGS: &str = "
+SELECT format('setting %s: %s, context %s, from %s to %s of %s, default %s', name, vartype, context, min_val, max_val, enumvals,
+    boot_val)
+FROM pg_settings WHERE name LIKE 'hnsw.%' OR name LIKE 'ivfflat.%'";
 
 /// A line for each object of the extension `$1`, with all that matters to those who use it.
 const OBJECTS: &str = "
@@ -64,7 +73,9 @@ FROM members WHERE classid NOT IN ('pg_type'::regclass, 'pg_proc'::regclass, 'pg
     'pg_am'::regclass, 'pg_opclass'::regclass, 'pg_opfamily'::regclass)";
 
 fn objects(client: &mut Client, extension: &str) -> BTreeSet<String> {
-    let lines = client.query(OBJECTS, &[&extension]).unwrap();
+    client.batch_execute("SELECT '[1]'::vector").unwrap();
+    let mut lines = client.query(OBJECTS, &[&extension]).unwrap();
+    lines.extend(client.query(SETTINGS, &[]).unwrap());
     lines.iter().map(|line| line.get(0)).collect()
 }
 
@@ -76,39 +87,52 @@ fn database(server: &Server, name: &str, extension: &str) -> Client {
     client
 }
 
-#[test]
-fn catalogues_are_those_of_pgvector() {
-    let server = Server::start(&Options::new()).unwrap();
-    if !server.installation().has_extension("vector") {
-        println!("skipped: no pgvector in this PostgreSQL");
-        return;
-    }
-    let mut peers = database(&server, "theirs", "vector");
-    let query = "SELECT probin FROM pg_proc WHERE proname = 'hnswhandler'";
-    let library: String = peers.query_one(query, &[]).unwrap().get(0);
-    assert_eq!(library, "$libdir/vector", "the peer is not pgvector");
-    let theirs = objects(&mut peers, "vector");
-    let extension = sql::extension();
-    let ours = objects(&mut database(&server, "ours", &extension), &extension);
-    assert!(
-        theirs.len() > 250,
-        "only {} objects of pgvector",
-        theirs.len()
-    );
-
-    let lacking = theirs.difference(&ours).map(|line| format!("- {line}"));
-    let added = ours.difference(&theirs).map(|line| format!("+ {line}"));
-    let found: BTreeSet<String> = lacking.chain(added).collect();
-    let expected: BTreeSet<String> = EXPECTED
-        .lines()
+/// Lines of differences, from a list of them.
+fn listed(text: &str) -> BTreeSet<String> {
+    text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(str::to_owned)
-        .collect();
-    let new: Vec<&String> = found.difference(&expected).collect();
+        .collect()
+}
+
+#[track_caller]
+fn compare(theirs: &BTreeSet<String>, ours: &BTreeSet<String>, expected: &BTreeSet<String>) {
+    let lacking = theirs.difference(ours).map(|line| format!("- {line}"));
+    let added = ours.difference(theirs).map(|line| format!("+ {line}"));
+    let found: BTreeSet<String> = lacking.chain(added).collect();
+    let new: Vec<&String> = found.difference(expected).collect();
     let gone: Vec<&String> = expected.difference(&found).collect();
     assert!(
         new.is_empty() && gone.is_empty(),
         "differences from pgvector (- it has, + we have) that are not expected: {new:#?}\n\
          expected ones that are not there: {gone:#?}"
     );
+}
+
+#[test]
+fn catalogues_are_those_of_pgvector() {
+    let original = Installation::from_env().unwrap();
+    if !original.has_pgvector() {
+        println!("skipped: no pgvector in this PostgreSQL");
+        return;
+    }
+    let server = Server::start(&Options::new()).unwrap();
+    let mut peers = alias::database(&server, "theirs", "$libdir/vector").unwrap();
+    let theirs = objects(&mut peers, "vector");
+    assert!(
+        theirs.len() > 250,
+        "only {} objects of pgvector",
+        theirs.len()
+    );
+    let always = listed(EXPECTED);
+
+    let copied = Copied::with_alias(&original).unwrap();
+    let aliased = Server::start_with(&copied.installation, &Options::new()).unwrap();
+    let mut client = alias::database(&aliased, "alias", "$libdir/pg_hnsw").unwrap();
+    compare(&theirs, &objects(&mut client, "vector"), &always);
+
+    let extension = sql::extension();
+    let ours = objects(&mut database(&server, "ours", &extension), &extension);
+    let expected = always.union(&listed(EXPECTED_PG_HNSW)).cloned().collect();
+    compare(&theirs, &ours, &expected);
 }
