@@ -11,9 +11,10 @@
 use super::{metric, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Found, RowReader};
-use crate::pg::memory::{self, Context, Temporary};
+use crate::pg::memory::{self, Context};
 use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
+use crate::types::Detoasted;
 use hnsw::query::Query;
 use hnsw::scan::{Row, Scan, Step};
 use hnsw::{Index, Tid};
@@ -31,6 +32,8 @@ struct Started {
     index: Index<'static, PgStore>,
     _store: Rc<PgStore>,
     relation: Relation,
+    /// The query, detoasted once for all comparisons; `None` for NULL.
+    argument: Option<Detoasted<'static>>,
     /// The order does not matter.
     any_order: bool,
     /// Rows that wait for their turn.
@@ -160,7 +163,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
             let relation = Relation::new(scan.indexRelation);
             let state = state(scan);
             if state.started.is_none() {
-                state.started = Some(start(scan, relation));
+                state.started = Some(start(scan, relation, state.context));
             }
             let Some(started) = &mut state.started else {
                 return false;
@@ -286,6 +289,10 @@ unsafe fn finish(scan: &mut IndexScanDescData) {
     let Some(mut started) = unsafe { state(scan) }.started.take() else {
         return;
     };
+    if let Some(argument) = started.argument.take() {
+        // SAFETY: the scan has ended, or gets another key.
+        unsafe { argument.free() };
+    }
     if started.dead.is_empty() || !relation::accepts_writes() {
         return;
     }
@@ -315,8 +322,8 @@ unsafe fn state<'a>(scan: &mut IndexScanDescData) -> &'a mut State {
 /// Checks the scan, opens the index and prepares the query.
 ///
 /// # Safety
-/// As for [`amgettuple`].
-unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
+/// As for [`amgettuple`]; `context` is the scan's.
+unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Context) -> Started {
     if scan.numberOfOrderBys == 0 {
         let message = "cannot scan hnsw index without order";
         raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message);
@@ -342,32 +349,31 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
     let borrowed: &'static PgStore = unsafe { &*Rc::as_ptr(&store) };
     let index = Index::open(borrowed).or_raise(relation);
     // SAFETY: amrescan copied at least one key.
-    let key = unsafe { &*scan.orderByData };
+    let key = unsafe { &mut *scan.orderByData };
     let dims = index.layout().params.dims as usize;
     let null = key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
-    let (query, any_order) = match null {
-        true => (Query::new(&index, &vec![0.0; dims]), true),
-        false => {
-            let temporary = Temporary::new();
-            let query = temporary.run(|| {
-                let (_, indexed) = metric::of(relation);
-                // SAFETY: the operator's right argument, of the type of the column.
-                let x = unsafe { indexed.coordinates(key.sk_argument) };
-                if x.len() != dims {
-                    raise(
-                        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-                        format!(
-                            "different {} dimensions {dims} and {}",
-                            indexed.name(),
-                            x.len()
-                        ),
-                    );
-                }
-                let indexable = index.transform().indexable(&x);
-                (Query::new(&index, &x), !indexable)
-            });
-            temporary.delete();
-            query
+    // SAFETY: the scan's context exists. The operator's right argument is of the type of the
+    // column, and the copy lives until the scan is finished.
+    let argument = (!null).then(|| unsafe { context.run(|| Detoasted::new(key.sk_argument)) });
+    let (query, any_order) = match &argument {
+        None => (Query::new(&index, &vec![0.0; dims]), true),
+        Some(argument) => {
+            key.sk_argument = argument.datum();
+            let (_, indexed) = metric::of(relation);
+            // SAFETY: as above.
+            let x = unsafe { indexed.coordinates(key.sk_argument) };
+            if x.len() != dims {
+                raise(
+                    PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+                    format!(
+                        "different {} dimensions {dims} and {}",
+                        indexed.name(),
+                        x.len()
+                    ),
+                );
+            }
+            let indexable = index.transform().indexable(&x);
+            (Query::new(&index, &x), !indexable)
         }
     };
     let scan = Scan::new(query, settings::scan(scan.ignore_killed_tuples));
@@ -376,6 +382,7 @@ unsafe fn start(scan: &IndexScanDescData, relation: Relation) -> Started {
         index,
         _store: store,
         relation,
+        argument,
         any_order,
         queue: BinaryHeap::new(),
         reached: f64::NEG_INFINITY,

@@ -31,3 +31,4 @@ mod varlena;
 mod wire;
 
 pub use indexed::IndexedType;
+pub use varlena::Detoasted;
