@@ -10,6 +10,8 @@
 #   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
 #   make bench                against pgvector and others (BENCH=full for the published sizes,
 #                             BENCH_OPTIONS='--only 384 --part search' for one figure)
+#   make instructions         instruction counts against benches/instructions.json
+#                             (BASELINE=write renews that file)
 #   make fmt lint clean
 #
 # demo, test and bench never touch the system's PostgreSQL: scripts/postgres.sh makes private
@@ -28,6 +30,8 @@ BENCH ?= quick
 BENCH_OPTIONS ?=
 # The benchmark needs pgvector beside pg_hnsw: the version that comes with it.
 BENCH_MAJOR ?= 16
+# write: the counts of make instructions become those that later ones are compared with.
+BASELINE ?= compare
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 POSTGRES := scripts/postgres.sh
@@ -58,7 +62,7 @@ PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test bench packages fmt lint clean test-crates
+    demo test bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
@@ -132,6 +136,9 @@ demo: private-15
 bench: private-$(BENCH_MAJOR)
 	@$(CHECKED) cargo build -q -p pg-hnsw-bench
 	@PG_CONFIG="$$($(POSTGRES) private $(BENCH_MAJOR))" $(TARGET)/debug/pg-hnsw-bench $(BENCH) --output $(TARGET)/bench $(BENCH_OPTIONS)
+
+instructions:
+	@scripts/instructions.sh $(if $(filter write,$(BASELINE)),--write)
 
 fmt:
 	cargo fmt --all

@@ -126,16 +126,19 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
     }
     jobs.reverse();
     let jobs = Mutex::new(jobs);
-    std::thread::scope(|s| {
-        for _ in 0..threads {
-            s.spawn(|| {
-                loop {
-                    let job = jobs.lock().expect("unpoisoned").pop();
-                    let Some(job) = job else { break };
-                    builder.run(job).expect("not stopped");
-                }
-            });
+    let work = || {
+        loop {
+            let job = jobs.lock().expect("unpoisoned").pop();
+            let Some(job) = job else { break };
+            builder.run(job).expect("not stopped");
         }
+    };
+    // This thread is one of them.
+    std::thread::scope(|s| {
+        for _ in 1..threads {
+            s.spawn(work);
+        }
+        work();
     });
     let plan = builder.finish().expect("plan");
     let pages = (0..plan.blocks() as u32).map(|block| {
