@@ -3,7 +3,7 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{Rng, build, clustered, insert_row, open, params, rows, settings, tid};
+use common::{Rng, build, insert_row, open, overlapping, params, rows, settings, tid};
 use criterion::measurement::WallTime;
 use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
@@ -35,7 +35,7 @@ struct Set {
 
 impl Set {
     fn new(name: &'static str, rows: usize, dims: usize, metric: Metric) -> Self {
-        let mut data = clustered(rows + QUERIES, dims, 1);
+        let mut data = overlapping(rows + QUERIES, dims, 1);
         let others = data.split_off(rows);
         Self {
             name,

@@ -69,7 +69,8 @@ fn measure(environment: Environment, part: &str) -> Result<Baseline> {
 
 fn write() -> Result<ExitCode> {
     let now = measure(Environment::new(callgrind::kernels()?)?, "")?;
-    print!("{}", now.table(None));
+    let text = std::fs::read_to_string(path()).unwrap_or_default();
+    print!("{}", now.table(Baseline::from_json(&text).ok().as_ref()));
     std::fs::write(path(), now.to_json()?).context("writing benches/instructions.json")?;
     println!("benches/instructions.json is renewed: commit it with what changed the counts.");
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! What is counted. Sets are small, as valgrind runs all of it fifty times slower.
 
-use crate::common::{Rng, build, clustered, insert_row, open, params, rows, settings, tid};
+use crate::common::{Rng, build, insert_row, open, overlapping, params, rows, settings, tid};
 use distance::fastscan;
 use hnsw::code::EdgeCode;
 use hnsw::prune;
@@ -73,7 +73,7 @@ pub fn counted(work: &mut dyn FnMut()) {
 }
 
 fn graph(n: usize, dims: usize, metric: Metric) {
-    let data = clustered(n, dims, 1);
+    let data = overlapping(n, dims, 1);
     let params = params(dims, M, metric, Storage::Auto);
     counted(&mut || {
         bb(build(params, &data, 1));
@@ -82,7 +82,7 @@ fn graph(n: usize, dims: usize, metric: Metric) {
 
 /// Whole scans as PostgreSQL's default settings have them: preparation, descent, beam, rows.
 fn search(n: usize, dims: usize, metric: Metric) {
-    let data = clustered(ROWS + n, dims, 2);
+    let data = overlapping(ROWS + n, dims, 2);
     let (data, queries) = data.split_at(ROWS);
     let store = build(params(dims, M, metric, Storage::Auto), data, 1);
     let mut index = open(&store);
@@ -95,7 +95,7 @@ fn search(n: usize, dims: usize, metric: Metric) {
 }
 
 fn insert(n: usize, dims: usize, metric: Metric) {
-    let data = clustered(ROWS + n, dims, 3);
+    let data = overlapping(ROWS + n, dims, 3);
     let (data, new) = data.split_at(ROWS);
     let store = build(params(dims, M, metric, Storage::Auto), data, 1);
     let mut index = open(&store);
@@ -108,7 +108,7 @@ fn insert(n: usize, dims: usize, metric: Metric) {
 }
 
 fn vacuum_fifth(dims: usize, metric: Metric) {
-    let data = clustered(ROWS, dims, 4);
+    let data = overlapping(ROWS, dims, 4);
     let store = build(params(dims, M, metric, Storage::Auto), &data, 1);
     let mut index = open(&store);
     counted(&mut || {
@@ -119,7 +119,7 @@ fn vacuum_fifth(dims: usize, metric: Metric) {
 
 /// Normalises, centres and rotates a vector and builds the tables of its lookups.
 fn query(n: usize, dims: usize) {
-    let data = clustered(n, dims, 5);
+    let data = overlapping(n, dims, 5);
     let params = params(dims, M, Metric::Cosine, Storage::Auto);
     let store = build(params, &data, 1);
     let index = open(&store);
@@ -132,7 +132,7 @@ fn query(n: usize, dims: usize) {
 
 /// Chooses a node's neighbours among as many candidates as an insert has.
 fn select(n: usize, dims: usize) {
-    let data = clustered(n + EF_CONSTRUCTION, dims, 6);
+    let data = overlapping(n + EF_CONSTRUCTION, dims, 6);
     let lists: Vec<Vec<(f32, &[f32])>> = (0..n)
         .map(|i| {
             let others = data[i + 1..][..EF_CONSTRUCTION].iter();

@@ -64,6 +64,32 @@ pub fn clustered(n: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
         .collect()
 }
 
+/// Points of overlapping clusters in a subspace of few dimensions, with a little noise in all: a
+/// search as wide as a cluster goes on into others, as it does among text embeddings, where those of
+/// [`clustered`] all lie equally far apart.
+pub fn overlapping(n: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
+    const RANK: usize = 24;
+    let mut rng = Rng::new(seed);
+    let axes: Vec<Vec<f32>> = (1..=RANK)
+        .map(|i| {
+            let length = (i as f32).powf(-0.3);
+            rng.normals(dims).iter().map(|v| v * length).collect()
+        })
+        .collect();
+    let clusters = n.div_ceil(100);
+    let centres: Vec<Vec<f32>> = (0..clusters).map(|_| rng.normals(RANK)).collect();
+    (0..n)
+        .map(|_| {
+            let mut x: Vec<f32> = (0..dims).map(|_| 0.5 + 0.3 * rng.normal()).collect();
+            for (axis, centre) in axes.iter().zip(&centres[rng.below(clusters)]) {
+                let along = centre + 0.8 * rng.normal();
+                x.iter_mut().zip(axis).for_each(|(x, a)| *x += along * a);
+            }
+            x
+        })
+        .collect()
+}
+
 /// What the SQL operator gives for two vectors.
 pub fn operator(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     match metric {
