@@ -143,6 +143,9 @@ impl<S: PageStore> Index<'_, S> {
                 return Ok(false);
             }
             let candidates = self.candidates(query, lc, &entries, ef)?;
+            if candidates.links.is_empty() {
+                return Ok(false);
+            }
             if lc == 0
                 && let Some(twin) = self.twin(node, &candidates)
                 && tids::add(self, twin.id, twin.header.generation, node.tid)?

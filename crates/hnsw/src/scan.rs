@@ -313,10 +313,7 @@ impl Scan {
     fn search<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<()> {
         if !self.started {
             self.started = true;
-            for id in search::descend(index, &self.query, 0)? {
-                self.frontier.beam.start(id);
-            }
-            self.vacuums = index.meta().vacuums;
+            self.enter(index)?;
         } else {
             // Ever larger batches: the fewer there are, the fewer rows come late.
             let left = self.settings.max_visits.saturating_sub(self.visits());
@@ -328,8 +325,8 @@ impl Scan {
                 self.end();
                 return Ok(());
             }
+            self.expand(index)?;
         }
-        self.expand(index)?;
         // A beam with room left has met all that its candidates lead to. What others lead to
         // belongs to the same batch: it may be nearer.
         while self.frontier.beam.bound() == f32::INFINITY
@@ -357,8 +354,24 @@ impl Scan {
         Ok(())
     }
 
-    /// Expands the beam; notes the nodes that have rows.
-    fn expand<S: PageStore>(&mut self, index: &Index<S>) -> Result<()> {
+    /// The first search, from where the descent ends. A vacuum may free that node on the way; then
+    /// from where another descent ends.
+    fn enter<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<()> {
+        for _ in 0..search::DESCENTS {
+            for id in search::descend(index, &self.query, 0)? {
+                self.frontier.beam.start(id);
+            }
+            self.vacuums = index.meta().vacuums;
+            if index.meta().entry == NONE || self.expand(index)? > 0 {
+                return Ok(());
+            }
+        }
+        Err(search::no_entry())
+    }
+
+    /// Expands the beam; notes the nodes that have rows. Returns how many nodes it visited.
+    fn expand<S: PageStore>(&mut self, index: &Index<S>) -> Result<usize> {
+        let mut visits = 0;
         let Self {
             query,
             frontier,
@@ -368,6 +381,7 @@ impl Scan {
             ..
         } = self;
         search::expand(index, query, 0, false, frontier, |visit| {
+            visits += 1;
             let header = &visit.header;
             // Dead nodes can have rows in a list: vacuum may still find it was too early.
             let has_rows = !visit.tids.is_empty() || header.link != NONE;
@@ -387,7 +401,8 @@ impl Scan {
                 tids.extend_from_slice(&visit.tids);
             }
             Ok(())
-        })
+        })?;
+        Ok(visits)
     }
 
     /// All that was found may be returned: nothing more will be.

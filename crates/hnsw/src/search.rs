@@ -19,6 +19,9 @@ use crate::{Error, Result};
 /// Candidates kept on levels that are only passed through.
 const DESCENT_BEAM: usize = 1;
 
+/// How often a search descends at most because a vacuum freed what it stood on.
+pub(crate) const DESCENTS: usize = 3;
+
 /// A node that may be near.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
@@ -404,19 +407,17 @@ pub fn expand<S: PageStore>(
     Ok(())
 }
 
-/// Finds nodes to start from on level `to`: records of the nodes that were nearest one level up.
-/// Empty if the index is.
+/// Finds nodes to start from on level `to`: the record of the node that was nearest one level up.
+/// Empty if the index is. A vacuum may have freed the record since its link was read.
 pub fn descend<S: PageStore>(index: &mut Index<S>, query: &Query, to: u8) -> Result<Vec<NodeId>> {
-    // An entry point or a link may be freed by a vacuum while this passes; then start over.
-    for _ in 0..3 {
+    for _ in 0..DESCENTS {
         index.refresh()?;
         let meta = *index.meta();
         if meta.entry == NONE {
             return Ok(Vec::new());
         }
-        let top = level_of(meta.entry_level)?;
         let mut entries = vec![meta.entry];
-        let mut level = top;
+        let mut level = level_of(meta.entry_level)?;
         while level > to && !entries.is_empty() {
             entries = best_links(index, query, level, &entries)?;
             level -= 1;
@@ -425,10 +426,12 @@ pub fn descend<S: PageStore>(index: &mut Index<S>, query: &Query, to: u8) -> Res
             return Ok(entries);
         }
     }
-    Err(Error::corrupted(
-        crate::page::Meta::BLOCK,
-        "entry point leads to no node",
-    ))
+    Err(no_entry())
+}
+
+/// The error of an index whose entry point leads to no node, however often one looks.
+pub(crate) fn no_entry() -> Error {
+    Error::corrupted(crate::page::Meta::BLOCK, "entry point leads to no node")
 }
 
 /// A level from a metapage.
