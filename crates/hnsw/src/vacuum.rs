@@ -22,7 +22,7 @@ use crate::search::{self, Frontier};
 use crate::store::PageStore;
 use crate::tids::{self, Owner};
 use crate::{Error, Result};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 mod connect;
 
@@ -46,7 +46,7 @@ pub struct Stats {
 struct Survey {
     stats: Stats,
     /// Records of dead nodes, on all levels, with their level.
-    dead: HashMap<NodeId, u8>,
+    dead: FxHashMap<NodeId, u8>,
     /// Upper records and their level-0 record.
     uppers: Vec<(NodeId, u8, NodeId)>,
     /// Nodes without rows in the record, but with lists.
@@ -54,7 +54,7 @@ struct Survey {
     /// All slots of TID lists, with their generation and owner.
     lists: Vec<(NodeId, u32, Owner)>,
     /// Owners of lists that lost rows.
-    thinned: HashSet<(NodeId, u32)>,
+    thinned: FxHashSet<(NodeId, u32)>,
     /// Some live node on level 0.
     some_alive: Option<NodeId>,
 }
@@ -128,7 +128,7 @@ fn remove_rows<S: PageStore>(
         }
     };
     let rows = rows.into_iter().map(Tid::unmarked);
-    let dead: HashSet<Tid> = rows.filter(|&t| is_dead(t)).collect();
+    let dead: FxHashSet<Tid> = rows.filter(|&t| is_dead(t)).collect();
     let thinned = !dead.is_empty();
     let mut note = |body: &Body| note_page(l, body, block, thinned, survey);
     let free = match dead.is_empty() {
@@ -183,7 +183,7 @@ fn remove_from_slot(
     body: &mut Body,
     block: u32,
     slot: usize,
-    dead: &HashSet<Tid>,
+    dead: &FxHashSet<Tid>,
 ) -> Result<()> {
     let mut record = RecordMut::new(layout, body, block, slot)?;
     if record.view().is_node(0) {
@@ -354,8 +354,8 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bo
 
 /// Frees TID lists that an insert left without linking them.
 fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
-    let mut linked: HashSet<NodeId> = HashSet::new();
-    let mut walked: HashSet<(NodeId, u32)> = HashSet::new();
+    let mut linked: FxHashSet<NodeId> = FxHashSet::default();
+    let mut walked: FxHashSet<(NodeId, u32)> = FxHashSet::default();
     for &(_, _, owner) in &survey.lists {
         if !walked.insert((owner.id, owner.generation)) || owner.id == NONE {
             continue;
@@ -449,7 +449,7 @@ fn repair_page<S: PageStore>(
     index: &mut Index<S>,
     block: u32,
     ef: usize,
-    dead: &HashMap<NodeId, u8>,
+    dead: &FxHashMap<NodeId, u8>,
 ) -> Result<()> {
     let l = &index.layout;
     let broken = index.store.read(block, |body| {
@@ -486,7 +486,7 @@ fn repair_list<S: PageStore>(
     id: NodeId,
     level: u8,
     ef: usize,
-    dead: &HashMap<NodeId, u8>,
+    dead: &FxHashMap<NodeId, u8>,
 ) -> Result<()> {
     let Some((header, y)) = index.load(id, level)? else {
         return Ok(());
@@ -498,7 +498,7 @@ fn repair_list<S: PageStore>(
         .copied()
         .filter(|n| dead.contains_key(n))
         .collect();
-    let mut excluded: HashSet<NodeId> = neighbours.iter().copied().collect();
+    let mut excluded: FxHashSet<NodeId> = neighbours.iter().copied().collect();
     excluded.insert(id);
 
     let mut candidates: Vec<(f32, NodeId)> = Vec::new();

@@ -22,7 +22,7 @@ use crate::transform::{self, Stored, Transform, splitmix64};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use distance::Kernels;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
@@ -113,7 +113,7 @@ pub struct Builder<A: Arena> {
     /// The entry point and its level.
     entry: RwLock<Option<(u32, u8)>>,
     /// Rows beyond the first of nodes that stand for many.
-    twins: Mutex<HashMap<u32, Vec<Tid>>>,
+    twins: Mutex<FxHashMap<u32, Vec<Tid>>>,
     /// Nodes that turned out to be twins of others.
     merged: Mutex<Vec<u32>>,
     rows: AtomicU64,

@@ -13,6 +13,7 @@ use crate::layout::Layout;
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
 use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
 use crate::{Error, Result, alloc, tids, transform};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 /// Anchors that a node may carry before it takes a free lane's worth of others.
@@ -40,8 +41,10 @@ pub struct Plan<'b, A: Arena> {
     /// By node and level: index into `uppers`; a node's begin at `upper_start`.
     upper_of: Vec<u32>,
     upper_start: Vec<u32>,
+    /// By node: further rows with its vector.
+    twins: FxHashMap<u32, Vec<Tid>>,
     /// By node: first of its lists.
-    list_of: std::collections::HashMap<u32, usize>,
+    list_of: FxHashMap<u32, usize>,
     /// By node: its lane that anchors which neighbours.
     anchors: Vec<Vec<u8>>,
     /// No node before this one in `bases` has a lane that could be an anchor.
@@ -98,7 +101,8 @@ impl<A: Arena> Builder<A> {
             base_of,
             upper_of,
             upper_start,
-            list_of: Default::default(),
+            twins: std::mem::take(&mut *self.twins.lock().unwrap_or_else(|e| e.into_inner())),
+            list_of: FxHashMap::default(),
             anchors: vec![Vec::new(); total as usize],
             spare: 0,
             entry: *self.entry.read().unwrap_or_else(|e| e.into_inner()),
@@ -242,8 +246,7 @@ impl<A: Arena> Plan<'_, A> {
         }
         if level == 0 {
             record.push_tid(info.tid);
-            let twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
-            let more = twins.get(&node).into_iter().flatten();
+            let more = self.twins.get(&node).into_iter().flatten();
             more.take(b.layout.inline_tids - 1).for_each(|&tid| {
                 record.push_tid(tid);
             });
@@ -276,16 +279,16 @@ impl<A: Arena> Plan<'_, A> {
 
     /// Lists for the rows of nodes that stand for more than a record holds.
     fn make_lists(&mut self) {
-        let b = self.builder;
-        let twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
-        let mut nodes: Vec<_> = twins
+        let layout = &self.builder.layout;
+        let mut nodes: Vec<_> = self
+            .twins
             .iter()
-            .filter(|t| t.1.len() >= b.layout.inline_tids)
+            .filter(|t| t.1.len() >= layout.inline_tids)
             .collect();
         nodes.sort_by_key(|t| t.0);
         for (&node, rows) in nodes {
-            let rest = &rows[b.layout.inline_tids - 1..];
-            for part in rest.chunks(tids::capacity(&b.layout)) {
+            let rest = &rows[layout.inline_tids - 1..];
+            for part in rest.chunks(tids::capacity(layout)) {
                 let next = self.list_of.insert(node, self.lists.len());
                 self.lists.push(TidList {
                     node,

@@ -14,7 +14,8 @@ use crate::page::PageKind;
 use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, SlotKind};
 use crate::store::PageStore;
-use std::collections::{HashSet, VecDeque};
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// Nodes that are asked for a free lane when none near the orphan has one.
 const LAST_RESORTS: usize = 1000;
@@ -27,7 +28,7 @@ struct Tree {
     top: Vec<NodeId>,
     live: Vec<NodeId>,
     /// Tops of parts that are connected with the root.
-    attached: HashSet<NodeId>,
+    attached: FxHashSet<NodeId>,
 }
 
 impl Tree {
@@ -39,7 +40,7 @@ impl Tree {
             parent: vec![NONE; ids],
             top: vec![NONE; ids],
             live: Vec::new(),
-            attached: HashSet::from([root]),
+            attached: FxHashSet::from_iter([root]),
         };
         for block in l.first_block()..blocks {
             index.store.check_interrupts();
@@ -76,7 +77,7 @@ impl Tree {
 
     /// Follows each node's anchors to the root, to a node without one or around in a circle.
     fn find_tops(&mut self, root: NodeId) {
-        let alive: HashSet<NodeId> = self.live.iter().copied().collect();
+        let alive: FxHashSet<NodeId> = self.live.iter().copied().collect();
         let mut path = Vec::new();
         for &id in &self.live {
             let mut at = id;
@@ -156,7 +157,7 @@ fn attach<S: PageStore>(
     if orphan.anchor_at_one_of(index, &found)? {
         return Ok(true);
     }
-    let mut seen = HashSet::from([root, id]);
+    let mut seen = FxHashSet::from_iter([root, id]);
     let mut queue = VecDeque::from([root]);
     while let Some(at) = queue.pop_front() {
         index.store.check_interrupts();
