@@ -8,13 +8,14 @@
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
 #   make demo                 semantic search over PostgreSQL's own documentation, start to end
 #   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
+#   make test-clients         clients of pgvector in Python, Rust and JavaScript, unchanged
 #   make bench                against pgvector and others (BENCH=full for the published sizes,
 #                             BENCH_OPTIONS='--only 384 --part search' for one figure)
 #   make instructions         instruction counts against benches/instructions.json
 #                             (BASELINE=write renews that file)
 #   make fmt lint clean
 #
-# demo, test and bench never touch the system's PostgreSQL: scripts/postgres.sh makes private
+# demo, bench and tests never touch the system's PostgreSQL: scripts/postgres.sh makes private
 # copies of it, and fetches what is missing.
 
 PG_CONFIG ?= pg_config
@@ -62,7 +63,7 @@ PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test bench instructions packages fmt lint clean test-crates
+    demo test test-clients bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
@@ -129,6 +130,13 @@ test-recall-%: private-%
 test:
 	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh
 
+# Python's, npm's and cargo's packages are fetched; node may be missing.
+test-clients: private-15
+	@$(CHECKED) cargo build -q -p cluster
+	@scripts/clients.sh prepare
+	@config="$$($(POSTGRES) private 15)" && PG_CONFIG="$$config" PATH="$$(dirname "$$config"):$$PATH" \
+	    $(TARGET)/debug/throwaway -- scripts/clients.sh run
+
 demo: private-15
 	@$(CHECKED) cargo build -q -p demo
 	@PG_CONFIG="$$($(POSTGRES) private 15)" $(TARGET)/debug/demo
@@ -142,9 +150,11 @@ instructions:
 
 fmt:
 	cargo fmt --all
+	cargo fmt --manifest-path tests/clients/rust/Cargo.toml
 
 lint: packages
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml
 	PGRX_PG_CONFIG_PATH="$$($(POSTGRES) config 15)" cargo clippy --release --workspace --all-targets -- -D warnings
 
 clean:
