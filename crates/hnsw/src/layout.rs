@@ -284,10 +284,10 @@ impl Layout {
 
     /// Nodes on level l are one in `level_factor` of those on level l - 1.
     ///
-    /// All levels have lists of 2m neighbours, so that a factor of 2m keeps the paper's overlap of
-    /// levels (mL = 1/ln of the list length).
+    /// The paper's 1 in m is for searches that pay for every neighbour they look at. Here a visit
+    /// looks at 2m neighbours for one page, and sparse levels are passed in fewer visits.
     pub fn level_factor(&self) -> f64 {
-        2.0 * f64::from(self.params.m)
+        8.0 * f64::from(self.params.m)
     }
 }
 
