@@ -366,7 +366,7 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
                 raise(
                     PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
                     format!(
-                        "different {} dimensions {dims} and {}",
+                        "different {} dimensions {} and {dims}",
                         indexed.name(),
                         x.len()
                     ),
