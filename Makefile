@@ -125,7 +125,7 @@ test-cluster-%: private-%
 
 # Only the tests of recall, and those that need pgvector.
 test-recall-%: private-%
-	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue --test alias --test migration
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue --test alias --test migration --test compatibility
 
 test:
 	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh

@@ -191,6 +191,10 @@ SELECT vector_avg('{}');
 SELECT vector_accum('{{1}}', '[1]');
 SELECT vector_combine('{1,2}', '{1,2,3}');
 
+SELECT array_fill(1, ARRAY[16001])::sparsevec IS NOT NULL;
+SELECT vector_combine(array_fill(1::float8, ARRAY[16002]), array_fill(1::float8, ARRAY[16002])) IS NOT NULL;
+SELECT halfvec_combine(array_fill(1::float8, ARRAY[16002]), array_fill(1::float8, ARRAY[16002])) IS NOT NULL;
+
 -- Tables and indexes: what is refused
 CREATE TABLE t (id int, v vector(3), w vector, h halfvec(3), s sparsevec(3), b bit(3), bv varbit(3));
 CREATE INDEX ON t USING hnsw (v);
@@ -260,7 +264,7 @@ EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY v <-> '[1.1,2.3,3]' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY h <=> '[1,2,3]' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE id < 100 ORDER BY v <#> '[1,2,3]' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY v::halfvec(3) <-> '[1,2,3]' LIMIT 5;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM t ORDER BY v <-> '[1.1,2.3,3]' LIMIT 5;
+EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM t ORDER BY v <-> '[1.1,2.3,3]' LIMIT 5;
 SELECT id FROM t ORDER BY v <-> '[1.1,2.3,3]' LIMIT 5;
 SELECT id FROM t WHERE id > 500 ORDER BY v <-> '[1.1,2.3,3]' LIMIT 3;
 SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[1.1,2.3,3]' LIMIT 100) x;

@@ -98,6 +98,14 @@ fn refused(result: Result<(), postgres::Error>, code: &SqlState, message: &str) 
 fn one_name_in_a_database() {
     let copied = Copied::with_alias(&Installation::from_env().unwrap()).unwrap();
     let server = Server::start_with(&copied.installation, &Options::new()).unwrap();
+    refused(
+        server
+            .connect("postgres")
+            .unwrap()
+            .batch_execute("CREATE EXTENSION vector VERSION '0.7.4'"),
+        &SqlState::INVALID_PARAMETER_VALUE,
+        r#"extension "vector" has no installation script nor update path for version "0.7.4""#,
+    );
     let message = r#"extensions "pg_hnsw" and "vector" cannot be in one database"#;
     for (first, second) in [("pg_hnsw", "vector"), ("vector", "pg_hnsw")] {
         let mut client = server.create_database(first).unwrap();

@@ -34,7 +34,7 @@ CREATE TABLE items (
     list vector[]
 );
 CREATE VIEW distances AS SELECT id, v <-> '[1,1,1]' AS l2, h <=> '[1,1,1]' AS cosine, b <~> B'101010' AS hamming FROM items;
-CREATE FUNCTION nearest(vector) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM items ORDER BY v <-> $1, id LIMIT 1';
+CREATE FUNCTION nearest(vector) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM items ORDER BY 0 + (v <-> $1), id LIMIT 1';
 CREATE INDEX ON items (v);
 CREATE INDEX ON items (h);
 CREATE INDEX ON items (s);";
