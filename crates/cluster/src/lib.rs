@@ -9,16 +9,18 @@
 //! - [`options`]: what goes into `postgresql.conf`.
 //! - [`server`]: start, stop, crash, restart, connect.
 //! - [`standby`]: a streaming replica of a server.
+//! - [`scratch`]: directories beside servers.
 
 mod guardian;
 pub mod installation;
 pub mod options;
 mod privileges;
 mod process;
+pub mod scratch;
 pub mod server;
 pub mod standby;
 
 pub use installation::Installation;
 pub use options::Options;
-pub use privileges::directory;
+pub use scratch::Scratch;
 pub use server::{Server, Shutdown};

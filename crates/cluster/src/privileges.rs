@@ -67,11 +67,6 @@ impl ServerUser {
     }
 }
 
-/// A new directory that the user can enter as whom servers run.
-pub fn directory() -> Result<TempDir> {
-    ServerUser::choose()?.directory()
-}
-
 /// Whether users other than the owner may walk down to this directory.
 fn everyone_may_enter(path: &Path) -> bool {
     path.ancestors()

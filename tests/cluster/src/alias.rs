@@ -5,21 +5,20 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use cluster::{Installation, Server};
+use cluster::{Installation, Scratch, Server};
 use postgres::Client;
-use tempfile::TempDir;
 
 /// A copy of an installation, removed when dropped.
 pub struct Copied {
     /// The copy.
     pub installation: Installation,
-    _directory: TempDir,
+    _directory: Scratch,
 }
 
 impl Copied {
     /// Copies an installation as it is.
     pub fn of(installation: &Installation) -> Result<Self> {
-        let directory = cluster::directory()?;
+        let directory = Scratch::new()?;
         Ok(Self {
             installation: installation.copy_to(directory.path())?,
             _directory: directory,
