@@ -64,7 +64,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
 
 /// Cost of finding the nearest `ef` rows.
 fn startup_cost(costs: &Costs, m: f64, dims: f64, ef: f64) -> f64 {
-    let levels = (costs.rows.ln() / (8.0 * m).ln()).floor();
+    let levels = (costs.rows.ln() / (32.0 * m).ln()).floor();
     let visits = ef * (VISITS_PER_PLACE + GROWTH * costs.rows.ln()) + levels * VISITS_PER_LEVEL;
     let visits = visits.min(costs.rows);
     let mut reading = visits.min(costs.index_pages) * costs.random_page;

@@ -287,7 +287,7 @@ impl Layout {
     /// The paper's 1 in m is for searches that pay for every neighbour they look at. Here a visit
     /// looks at 2m neighbours for one page, and sparse levels are passed in fewer visits.
     pub fn level_factor(&self) -> f64 {
-        8.0 * f64::from(self.params.m)
+        32.0 * f64::from(self.params.m)
     }
 }
 
