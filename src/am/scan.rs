@@ -32,8 +32,8 @@ struct Started {
     index: Index<'static, PgStore>,
     _store: Rc<PgStore>,
     relation: Relation,
-    /// The query, detoasted once for all comparisons; `None` for NULL.
-    argument: Option<Detoasted<'static>>,
+    /// The query as it came and detoasted once for all comparisons; `None` for NULL.
+    argument: Option<(Datum, Detoasted<'static>)>,
     /// The order does not matter.
     any_order: bool,
     /// Rows that wait for their turn.
@@ -289,9 +289,12 @@ unsafe fn finish(scan: &mut IndexScanDescData) {
     let Some(mut started) = unsafe { state(scan) }.started.take() else {
         return;
     };
-    if let Some(argument) = started.argument.take() {
-        // SAFETY: the scan has ended, or gets another key.
-        unsafe { argument.free() };
+    if let Some((original, argument)) = started.argument.take() {
+        // SAFETY: the scan has a key, which may be used again; then not with this copy.
+        unsafe {
+            (*scan.orderByData).sk_argument = original;
+            argument.free();
+        }
     }
     if started.dead.is_empty() || !relation::accepts_writes() {
         return;
@@ -354,10 +357,15 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
     let null = key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
     // SAFETY: the scan's context exists. The operator's right argument is of the type of the
     // column, and the copy lives until the scan is finished.
-    let argument = (!null).then(|| unsafe { context.run(|| Detoasted::new(key.sk_argument)) });
+    let argument = (!null).then(|| {
+        let original = key.sk_argument;
+        (original, unsafe {
+            context.run(|| Detoasted::new(original))
+        })
+    });
     let (query, any_order) = match &argument {
         None => (Query::new(&index, &vec![0.0; dims]), true),
-        Some(argument) => {
+        Some((_, argument)) => {
             key.sk_argument = argument.datum();
             let (_, indexed) = metric::of(relation);
             // SAFETY: as above.

@@ -111,5 +111,7 @@ INSERT INTO l SELECT i, array_agg(i * j % 1009 - 500)::vector FROM generate_seri
 CREATE INDEX ON l USING hnsw (v vector_cosine_ops);
 SELECT id FROM l ORDER BY v <=> (SELECT v FROM l WHERE id = 3) LIMIT 1;
 SELECT count(*) FROM (SELECT id FROM l ORDER BY v <=> (SELECT v FROM l WHERE id = 3)) x;
+-- and rescans with such queries
+SELECT count(*), bool_and(x.id = q.id) AS own FROM l q, LATERAL (SELECT id FROM l ORDER BY v <=> q.v LIMIT 1) x;
 
 DROP TABLE t, l;

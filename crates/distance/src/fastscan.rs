@@ -54,11 +54,12 @@ pub fn get_lane(codes: &[u8], lanes: usize, dc: usize, lane: usize, bits: &mut [
 /// Builds the lookup tables for the first `dc` coordinates of the rotated query `q`.
 ///
 /// The tables of a word are 128 bytes: those of the groups in the low nibbles of its 4 bytes, then
-/// those of the high nibbles. Entry `n` of the table of group `g` stands for `sum_k (bit k of n ? +q : -q)[4 * g + k]`, less the group's
-/// minimum and in units of `delta`, rounded to `u8`. Returns `(delta, bias)`: for a sign vector
-/// `s` whose table entries sum to `acc`, `<q, s>` is about `delta * acc + bias`, off by at most
-/// half a `delta` per group. `tables` is `dc / 4 * 16` bytes. A query of zeros, or one that is
-/// not finite, gives all-zero tables and `delta` 0.
+/// those of the high nibbles. Entry `n` of the table of group `g` stands for
+/// `sum_k (bit k of n ? +q : -q)[4 * g + k]`, less the group's minimum and in units of `delta`,
+/// rounded to `u8`. Returns `(delta, bias)`: for a sign vector `s` whose table entries sum to
+/// `acc`, `<q, s>` is about `delta * acc + bias`, off by at most half a `delta` per group.
+/// `tables` is `dc / 4 * 16` bytes. A query of zeros, or one that is not finite, gives all-zero
+/// tables and `delta` 0.
 pub fn build_tables(q: &[f32], dc: usize, tables: &mut [u8]) -> (f32, f32) {
     assert!(dc.is_multiple_of(WORD) && dc <= 1024);
     assert_eq!(tables.len(), dc * 4);
