@@ -112,12 +112,9 @@ test-sql-% test-isolation-%: private-%
 	@$(PRIVATE) $(TARGET)/debug/throwaway autovacuum=off -- $(MAKE) --no-print-directory \
 	    installcheck-$(word 2,$(subst -, ,$@)) DRIVERS="$$($(POSTGRES) drivers)"
 
-# The extension cannot be linked into a test without a server; of its modules, those that need
-# nothing of PostgreSQL are tested alone.
+# The extension cannot be linked into a test without a server.
 test-crates:
 	$(CHECKED) $(CARGO_TEST) --workspace --exclude pg_hnsw --exclude cluster-tests
-	rustc --edition 2024 -O --test src/types/number.rs -o $(TARGET)/number-tests
-	$(TARGET)/number-tests
 
 # All cluster tests of version NN.
 test-cluster-%: private-%

@@ -125,7 +125,10 @@ pub fn average<E: Element>(state: State) -> Option<NewDense<E>> {
 
 fn check_same_length(expected: usize, actual: usize) {
     if expected != actual {
-        error::unexpected_dimensions(expected as i64, actual as i64);
+        error::refuse(values::Error::unexpected_dimensions(
+            expected as i64,
+            actual as i64,
+        ));
     }
 }
 

@@ -94,7 +94,7 @@ pub fn subvector<E: Element>(value: Dense<E>, start: i32, count: i32) -> NewDens
     let end = (first + i64::from(count)).min(limit);
     let first = first.max(0);
     if count < 1 || first >= end {
-        error::no_dimensions::<E>();
+        error::refuse(values::Error::no_dimensions::<E>());
     }
     NewDense::from_slice(&value.values[first as usize..end as usize])
 }

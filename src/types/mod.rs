@@ -5,6 +5,8 @@
 //! [`Value`](value::Value) an argument. `sparse` is what only `sparsevec` has, `bits` are the
 //! functions of `bit`; `bindings` gives all others their C symbols, and `indexed` is what the
 //! access method uses.
+//! What text and binary input mean is in `crates/values`; here they get their memory and raise
+//! their errors.
 //! `function` is the callback boundary and `varlena` turns datums into slices; other modules that
 //! need PostgreSQL's memory or functions say so in their first lines, the rest is safe code.
 
@@ -22,7 +24,6 @@ mod error;
 mod function;
 mod indexed;
 mod kind;
-mod number;
 mod sparse;
 mod text;
 mod typmod;

@@ -30,9 +30,7 @@ pub fn typmod_in<K: Kind>(modifiers: Array) -> i32 {
 /// Raises an error unless the type modifier allows this many elements.
 #[inline]
 pub fn check_typmod(typmod: i32, dimensions: usize) {
-    if typmod != -1 && typmod as usize != dimensions {
-        error::unexpected_dimensions(i64::from(typmod), dimensions as i64);
-    }
+    error::accept(values::kind::check_typmod(typmod, dimensions));
 }
 
 /// The cast that applies a type modifier: the same value, checked.

@@ -1,6 +1,9 @@
 //! Casts between `sparsevec` and arrays and the dense types.
 
-use super::{MAX_ELEMENTS, NewSparse, PREFIX, Sparse, Sparsevec};
+use values::Error;
+use values::sparse::{MAX_ELEMENTS, Sparsevec};
+
+use super::{NewSparse, PREFIX, Sparse};
 use crate::types::array::Array;
 use crate::types::dense::{Dense, NewDense};
 use crate::types::element::{Element, narrow};
@@ -47,7 +50,7 @@ pub fn from_array(array: Array, typmod: i32) -> NewSparse {
         check_finite::<Sparsevec>(number);
         if number != 0.0 {
             if elements.len() == MAX_ELEMENTS {
-                error::too_many_elements::<Sparsevec>(MAX_ELEMENTS);
+                error::refuse(Error::too_many_elements::<Sparsevec>(MAX_ELEMENTS));
             }
             elements.push((index, number));
         }

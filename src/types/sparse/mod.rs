@@ -11,27 +11,17 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use pgrx::pg_sys::Datum;
+use values::sparse::{MAX_ELEMENTS, Sparsevec};
 
 use super::distance::{Measured, norm};
 use super::error;
 use super::function::Returned;
-use super::kind::{Kind, check_dimensions};
+use super::kind::check_dimensions;
 use super::value::Value;
 use super::varlena::NewVarlena;
 
 /// Bytes between the length word and the indices.
 const PREFIX: usize = 12;
-/// The most elements a value can have.
-const MAX_ELEMENTS: usize = 16_000;
-
-/// The type.
-pub struct Sparsevec;
-
-impl Kind for Sparsevec {
-    const NAME: &'static str = "sparsevec";
-    const MAX_DIMENSIONS: usize = 1_000_000_000;
-}
-
 /// A borrowed value.
 #[derive(Clone, Copy)]
 pub struct Sparse<'a> {
@@ -171,7 +161,7 @@ impl NewSparse {
     fn new(dimensions: usize, elements: &[(i32, f32)]) -> Self {
         check_dimensions::<Sparsevec>(dimensions);
         if elements.len() > MAX_ELEMENTS {
-            error::too_many_elements::<Sparsevec>(MAX_ELEMENTS);
+            error::refuse(values::Error::too_many_elements::<Sparsevec>(MAX_ELEMENTS));
         }
         let mut memory = NewVarlena::zeroed(PREFIX + elements.len() * 8);
         let (prefix, rest) = memory.payload_mut().split_at_mut(PREFIX);
@@ -191,18 +181,6 @@ impl NewSparse {
 impl Returned for NewSparse {
     fn into_datum(self) -> Option<Datum> {
         Returned::into_datum(self.0)
-    }
-}
-
-/// Raises an error unless an element may have this index, `previous` being that before it.
-fn check_index(index: i64, previous: Option<i64>, dimensions: usize) {
-    if usize::try_from(index).is_ok_and(|index| index >= dimensions) || index < 0 {
-        error::index_out_of_bounds::<Sparsevec>();
-    }
-    match previous.map_or(Ordering::Less, |previous| previous.cmp(&index)) {
-        Ordering::Less => {}
-        Ordering::Equal => error::duplicate_indices::<Sparsevec>(),
-        Ordering::Greater => error::indices_not_ascending::<Sparsevec>(),
     }
 }
 
