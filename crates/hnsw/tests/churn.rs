@@ -1,8 +1,10 @@
-//! Random sequences of inserts, deletes, vacuums and scans against a plain list of rows.
+//! Random sequences of inserts, deletes, vacuums, scans and refused writes against a plain list of
+//! rows.
 
 mod common;
 
 use common::Rng;
+use common::model::{Model, Op};
 use common::*;
 use hnsw::memory::MemoryStore;
 use hnsw::scan::Resume;
@@ -10,23 +12,6 @@ use hnsw::vacuum::vacuum;
 use hnsw::{Index, Metric, Params, Storage, Tid};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
-
-#[derive(Clone, Debug)]
-enum Op {
-    /// New vectors.
-    Insert(u8),
-    /// The vector of some row again, a few times.
-    Repeat(u16, u8),
-    /// Rows with numbers that give this remainder are deleted.
-    Delete(u8, u8),
-    DeleteAll,
-    Vacuum,
-    Search(u16),
-    /// A scan marks the deleted rows that it sees.
-    Mark(u16),
-    /// Hints of free pages are lost, as in a crash.
-    Forget,
-}
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
@@ -38,174 +23,12 @@ fn op() -> impl Strategy<Value = Op> {
         4 => any::<u16>().prop_map(Op::Search),
         2 => any::<u16>().prop_map(Op::Mark),
         1 => Just(Op::Forget),
+        2 => any::<u8>().prop_map(Op::Refuse),
     ]
 }
 
-struct Model<'s> {
-    index: Index<'s, MemoryStore>,
-    rng: Rng,
-    /// Rows in the table, and those deleted but not vacuumed yet.
-    live: Vec<(Tid, Vec<f32>)>,
-    dead: HashSet<Tid>,
-    next: usize,
-    vacuums: usize,
-}
-
-impl<'s> Model<'s> {
-    fn new(store: &'s MemoryStore) -> Self {
-        let index = open(store);
-        Self {
-            index,
-            rng: Rng::new(1),
-            live: vec![],
-            dead: HashSet::new(),
-            next: 0,
-            vacuums: 0,
-        }
-    }
-
-    fn insert(&mut self, x: Vec<f32>) {
-        // Table rows get new places: their own TIDs are reused by PostgreSQL only after a vacuum.
-        let row = Tid {
-            block: self.next as u32 / 7,
-            offset: (self.next % 7 + 1) as u16,
-        };
-        self.next += 1;
-        insert_row(&mut self.index, &x, row, &mut self.rng, 40).expect("insert");
-        self.live.push((row, x));
-    }
-
-    fn vector(&mut self) -> Vec<f32> {
-        let dims = self.index.layout().params.dims as usize;
-        let cluster = self.rng.below(3) as f32;
-        self.rng
-            .normals(dims)
-            .iter()
-            .map(|v| v + 4.0 * cluster + 0.1)
-            .collect()
-    }
-
-    fn delete(&mut self, gone: impl Fn(usize) -> bool) {
-        let mut n = 0;
-        let dead = &mut self.dead;
-        self.live.retain(|(tid, _)| {
-            n += 1;
-            if gone(n) {
-                dead.insert(*tid);
-            }
-            !gone(n)
-        });
-    }
-
-    fn vacuum(&mut self) {
-        let dead = std::mem::take(&mut self.dead);
-        let stats = vacuum(&mut self.index, 40, |t| dead.contains(&t)).expect("vacuum");
-        self.vacuums += 1;
-        assert_eq!(stats.removed as usize, dead.len());
-        assert_eq!(stats.rows as usize, self.live.len());
-        let report = connected(&mut self.index);
-        let rows: HashSet<Tid> = report.rows.iter().copied().collect();
-        assert_eq!(report.rows.len(), rows.len(), "a row stands twice");
-        assert_eq!(rows, self.live.iter().map(|r| r.0).collect());
-        let nodes: HashSet<Vec<u32>> = self
-            .live
-            .iter()
-            .map(|r| r.1.iter().map(|v| v.to_bits()).collect())
-            .collect();
-        // A twin is merged if the insert's search meets it. With six lanes one in many thousand does
-        // not; by inner product a vector is not even its own nearest.
-        let missed = match self.index.layout().params.metric {
-            Metric::InnerProduct => usize::MAX,
-            Metric::L1 => 1,
-            _ => 0,
-        };
-        assert!(
-            (nodes.len()..=nodes.len().saturating_add(missed)).contains(&report.nodes),
-            "equal vectors share a node"
-        );
-    }
-
-    /// Every row is in a scan for its own vector, no row that was vacuumed away is.
-    fn search(&mut self, at: usize) {
-        if self.live.is_empty() {
-            return;
-        }
-        let (row, q) = self.live[at % self.live.len()].clone();
-        let found = rows(
-            &mut self.index,
-            &q,
-            settings(200, Resume::Relaxed),
-            usize::MAX,
-        );
-        assert!(
-            found.iter().any(|r| r.tid == row),
-            "row {row:?} is not found"
-        );
-        let known: HashSet<Tid> = self
-            .live
-            .iter()
-            .map(|r| r.0)
-            .chain(self.dead.iter().copied())
-            .collect();
-        assert!(
-            found.iter().all(|r| known.contains(&r.tid)),
-            "a removed row is returned"
-        );
-        assert!(
-            found.len() >= self.live.len(),
-            "{} of {}",
-            found.len(),
-            self.live.len()
-        );
-    }
-
-    fn mark(&mut self, at: usize) {
-        if self.live.is_empty() {
-            return;
-        }
-        let q = self.live[at % self.live.len()].1.clone();
-        for row in rows(&mut self.index, &q, settings(20, Resume::Off), usize::MAX) {
-            let dead = |t: Tid| self.dead.contains(&t);
-            self.index
-                .mark_dead(row.node, row.generation, &[row.tid], dead)
-                .expect("mark");
-        }
-    }
-
-    fn run(&mut self, ops: &[Op]) {
-        for op in ops {
-            match *op {
-                Op::Insert(n) => (0..n).for_each(|_| {
-                    let x = self.vector();
-                    self.insert(x);
-                }),
-                Op::Repeat(at, n) if !self.live.is_empty() => {
-                    let x = self.live[usize::from(at) % self.live.len()].1.clone();
-                    (0..n).for_each(|_| self.insert(x.clone()));
-                }
-                Op::Repeat(..) => {}
-                Op::Delete(by, rest) => {
-                    self.delete(|n| n % usize::from(by) == usize::from(rest % by));
-                }
-                Op::DeleteAll => self.delete(|_| true),
-                Op::Vacuum => self.vacuum(),
-                Op::Search(at) => self.search(at.into()),
-                Op::Mark(at) => self.mark(at.into()),
-                Op::Forget => {}
-            }
-        }
-        self.vacuum();
-        (0..self.live.len().min(20)).for_each(|at| self.search(at * 3));
-    }
-}
-
 fn interleave(params: Params, ops: &[Op]) {
-    let store = create(params);
-    let mut model = Model::new(&store);
-    for part in ops.chunk_by(|_, b| !matches!(b, Op::Forget)) {
-        store.forget_hints();
-        model.run(part);
-    }
+    Model::new(&create(params)).run(ops);
 }
 
 proptest! {

@@ -1,6 +1,9 @@
 //! Shared by the tests: deterministic data, operator values, builds, inserts and scans.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod damage;
+pub mod model;
+
 use hnsw::build::{Batch, Builder, HeapArena};
 use hnsw::check::{Report, check};
 use hnsw::memory::MemoryStore;
