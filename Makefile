@@ -63,7 +63,7 @@ PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test test-clients bench instructions packages fmt lint clean test-crates
+    demo test test-clients test-upgrade bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
@@ -123,6 +123,12 @@ test-cluster-%: private-%
 # Only the tests of recall, and those that need pgvector.
 test-recall-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue --test alias --test migration --test compatibility
+
+# pg_upgrade from each version to each later one.
+test-upgrade: $(addprefix private-,$(MAJORS))
+	@upgrades=$$(for major in $(MAJORS); do $(POSTGRES) private $$major || exit; done) && \
+	    PG_HNSW_UPGRADES="$$upgrades" PG_HNSW_LOG_DIR=$(TARGET)/test-logs $(CHECKED) \
+	    $(CARGO_TEST) -p cluster-tests --test upgrade
 
 test:
 	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh

@@ -62,6 +62,7 @@ run "isolation on PostgreSQL ${majors[0]}" "test-isolation-${majors[0]}"
 for major in "${majors[@]:1}"; do
     run "recall, and pgvector beside it, on PostgreSQL $major" "test-recall-$major"
 done
+run "pg_upgrade" test-upgrade
 run "cluster tests on PostgreSQL ${majors[0]}" "test-cluster-${majors[0]}"
 
 printf '\n'

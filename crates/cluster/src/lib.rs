@@ -8,7 +8,8 @@
 //! - [`installation`]: where the programs of one PostgreSQL are.
 //! - [`options`]: what goes into `postgresql.conf`.
 //! - [`server`]: start, stop, crash, restart, connect.
-//! - [`standby`]: a streaming replica of a server.
+//! - [`standby`]: a streaming replica of a server, and a backup that runs by itself.
+//! - [`upgrade`]: a server goes to another major version with `pg_upgrade`.
 //! - [`scratch`]: directories beside servers.
 
 mod guardian;
@@ -19,6 +20,7 @@ mod process;
 pub mod scratch;
 pub mod server;
 pub mod standby;
+pub mod upgrade;
 
 pub use installation::Installation;
 pub use options::Options;

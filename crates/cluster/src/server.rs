@@ -55,7 +55,7 @@ impl Server {
     /// Creates a cluster with this installation and starts it.
     pub fn start_with(installation: &Installation, options: &Options) -> Result<Self> {
         let mut server = Self::prepare(installation)?;
-        server.initdb()?;
+        server.initdb(&[])?;
         server.append_conf(options)?;
         server.start_again()?;
         Ok(server)
@@ -77,7 +77,7 @@ impl Server {
         })
     }
 
-    fn initdb(&self) -> Result<()> {
+    pub(crate) fn initdb(&self, arguments: &[&str]) -> Result<()> {
         let data = self.data_dir();
         self.run("initdb", |command| {
             command
@@ -85,6 +85,7 @@ impl Server {
                 .arg(&data)
                 .args(["-A", "trust", "-U", "postgres"])
                 .args(["-E", "UTF8", "--locale=C", "--no-sync"])
+                .args(arguments)
         })
     }
 
@@ -103,8 +104,9 @@ impl Server {
             .with_context(|| format!("cannot run {}", command.get_program().display()))?;
         if !output.status.success() {
             bail!(
-                "{program}: {}\n{}",
+                "{program}: {}\n{}{}",
                 output.status,
+                String::from_utf8_lossy(&output.stdout),
                 String::from_utf8_lossy(&output.stderr)
             );
         }

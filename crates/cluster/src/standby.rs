@@ -1,4 +1,4 @@
-//! A streaming replica of a server.
+//! Copies of a running server: a streaming replica, and a backup that runs by itself.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -13,20 +13,35 @@ const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
 impl Server {
     /// A hot standby of this server, made with `pg_basebackup` and already streaming.
     pub fn standby(&self, options: &Options) -> Result<Self> {
-        let mut standby = Self::prepare(self.installation())?;
-        let data = standby.data_dir();
-        standby.run("pg_basebackup", |command| {
+        let mut standby = self.base_backup(&["-R"])?;
+        standby.append_conf(options)?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// A server of its own, started from a backup that `pg_basebackup` made and verified.
+    pub fn backup(&self) -> Result<Self> {
+        let mut backup = self.base_backup(&[])?;
+        let data = backup.data_dir();
+        backup.run("pg_verifybackup", |command| command.arg("-q").arg(&data))?;
+        backup.start_again()?;
+        Ok(backup)
+    }
+
+    fn base_backup(&self, arguments: &[&str]) -> Result<Self> {
+        let backup = Self::prepare(self.installation())?;
+        let data = backup.data_dir();
+        backup.run("pg_basebackup", |command| {
             command
                 .arg("-D")
                 .arg(&data)
                 .arg("-h")
                 .arg(self.host())
                 .args(["-p", &self.port().to_string(), "-U", "postgres"])
-                .args(["-R", "-X", "stream", "-c", "fast", "--no-sync"])
+                .args(["-X", "stream", "-c", "fast", "--no-sync"])
+                .args(arguments)
         })?;
-        standby.append_conf(options)?;
-        standby.start_again()?;
-        Ok(standby)
+        Ok(backup)
     }
 
     /// Waits until this standby has replayed everything that the primary has written so far.

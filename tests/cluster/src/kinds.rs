@@ -1,0 +1,157 @@
+//! Tables of every indexed type with the same rows, searched in SQL alone: for tests that take a
+//! whole server somewhere else.
+
+use anyhow::{Result, ensure};
+use postgres::Client;
+use testdata::{Synth, sql};
+
+/// Dimensions of the vectors.
+pub const DIM: usize = 24;
+const ROWS: usize = 3000;
+const QUERIES: usize = 50;
+const NEIGHBOURS: usize = 10;
+/// Share of the exact answer's rows that searches at `hnsw.ef_search = 100` must return.
+const RECALL: f64 = 0.95;
+
+/// A column of some type and its index.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// The table; the index is `<table>_v_idx`.
+    pub table: &'static str,
+    /// What a vector `v` becomes.
+    value: &'static str,
+    /// Access method and operator class.
+    index: (&'static str, &'static str),
+    operator: &'static str,
+}
+
+const fn kind(
+    table: &'static str,
+    value: &'static str,
+    index: (&'static str, &'static str),
+    operator: &'static str,
+) -> Kind {
+    Kind {
+        table,
+        value,
+        index,
+        operator,
+    }
+}
+
+/// What an index can be made for.
+#[rustfmt::skip]
+pub const KINDS: [Kind; 5] = [
+    kind("vectors", "v::vector(24)", ("hnsw", "vector_l2_ops"), "<->"),
+    kind("angles", "v::vector(24)", ("hnsw", "vector_cosine_ops"), "<=>"),
+    kind("products", "v::vector(24)", ("hnsw", "vector_ip_ops"), "<#>"),
+    kind("halves", "v::halfvec(24)", ("hnsw", "halfvec_l2_ops"), "<->"),
+    kind("half_angles", "v::halfvec(24)", ("hnsw", "halfvec_cosine_ops"), "<=>"),
+];
+
+/// What can be made only under the name of pgvector.
+pub const ALIASED: Kind = kind(
+    "lists",
+    "v::vector(24)",
+    ("ivfflat", "vector_l2_ops"),
+    "<->",
+);
+
+/// A row that a search found: the query, the row, their distance.
+pub type Hit = (i32, i32, f64);
+
+/// Makes the rows and the queries, for [`Kind::create`].
+pub fn source(client: &mut Client, seed: u64) -> Result<()> {
+    let synth = Synth::new(DIM, seed);
+    sql::create_table(client, "source", &synth.base(ROWS))?;
+    sql::create_table(client, "queries", &synth.queries(QUERIES))
+}
+
+impl Kind {
+    /// Makes the table, with an index built over half of the rows; others are inserted, some
+    /// deleted.
+    pub fn create(&self, client: &mut Client) -> Result<()> {
+        let (table, value, (method, class)) = (self.table, self.value, self.index);
+        client.batch_execute(&format!(
+            "CREATE TABLE {table} AS SELECT id, {value} AS v FROM source WHERE id % 2 = 0;
+             CREATE INDEX {table}_v_idx ON {table} USING {method} (v {class})"
+        ))?;
+        self.insert(client, "id % 4 = 1")?;
+        self.delete(client, "id % 7 = 3")
+    }
+
+    /// Adds those rows of the source that a condition selects.
+    pub fn insert(&self, client: &mut Client, condition: &str) -> Result<()> {
+        let (table, value) = (self.table, self.value);
+        Ok(client.batch_execute(&format!(
+            "INSERT INTO {table} SELECT id, {value} FROM source WHERE {condition}"
+        ))?)
+    }
+
+    /// Deletes rows that a condition selects, and vacuums.
+    pub fn delete(&self, client: &mut Client, condition: &str) -> Result<()> {
+        let table = self.table;
+        client.batch_execute(&format!("DELETE FROM {table} WHERE {condition}"))?;
+        Ok(client.batch_execute(&format!("VACUUM {table}"))?)
+    }
+
+    /// What the index answers to the queries.
+    pub fn answers(&self, client: &mut Client) -> Result<Vec<Hit>> {
+        client.batch_execute("SET enable_seqscan = off; SET hnsw.ef_search = 100")?;
+        let query = self.query();
+        let plan = client.query(&format!("EXPLAIN (COSTS OFF) {query}"), &[])?;
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let index = format!("Index Scan using {}_v_idx", self.table);
+        ensure!(plan.iter().any(|line| line.contains(&index)), "{plan:#?}");
+        hits(client, &query)
+    }
+
+    /// Fails unless the index answers nearly as a sequential scan does, each row once and in order.
+    pub fn check(&self, client: &mut Client) -> Result<()> {
+        let found = self.answers(client)?;
+        client.batch_execute("SET enable_seqscan = on; SET enable_indexscan = off")?;
+        let exact = hits(client, &self.query())?;
+        client.batch_execute("SET enable_indexscan = on")?;
+        ensure!(
+            found.len() == exact.len(),
+            "{}: rows are missing",
+            self.table
+        );
+        let mut good = 0;
+        for (found, exact) in found.chunks(NEIGHBOURS).zip(exact.chunks(NEIGHBOURS)) {
+            let farthest = exact.last().map_or(0.0, |hit| hit.2);
+            good += found.iter().filter(|hit| hit.2 <= farthest).count();
+            ensure!(
+                found.is_sorted_by(|a, b| a.2 <= b.2),
+                "{}: not in order: {found:?}",
+                self.table
+            );
+            let mut ids: Vec<i32> = found.iter().map(|hit| hit.1).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ensure!(ids.len() == found.len(), "{}: a row came twice", self.table);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "few rows")]
+        let recall = good as f64 / exact.len() as f64;
+        ensure!(recall >= RECALL, "{}: recall {recall}", self.table);
+        Ok(())
+    }
+
+    fn query(&self) -> String {
+        let (table, value, operator) = (self.table, self.value, self.operator);
+        format!(
+            "SELECT q.id, hit.id, hit.distance
+             FROM (SELECT id, {value} AS v FROM queries ORDER BY id OFFSET 0) q
+             CROSS JOIN LATERAL (SELECT t.id, t.v {operator} q.v AS distance FROM {table} t
+                                 ORDER BY t.v {operator} q.v LIMIT {NEIGHBOURS}) hit"
+        )
+    }
+}
+
+fn hits(client: &mut Client, query: &str) -> Result<Vec<Hit>> {
+    let rows = client.query(query, &[])?;
+    Ok(rows
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect())
+}
