@@ -8,6 +8,7 @@
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
 #   make demo                 semantic search over PostgreSQL's own documentation, start to end
 #   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
+#   make fuzz                 libFuzzer on input and decoders (FUZZ_SECONDS=600 for longer)
 #   make test-clients         clients of pgvector in Python, Rust and JavaScript, unchanged
 #   make bench                against pgvector and others (BENCH=full for the published sizes,
 #                             BENCH_OPTIONS='--only 384 --part search' for one figure)
@@ -25,6 +26,8 @@ INSTALL_CONFIG ?= $(PG_CONFIG)
 VECTOR_ALIAS ?= yes
 # PostgreSQL versions that `make test` covers; the first one fully.
 MAJORS ?= 15 16 18
+# How long each fuzz target runs.
+FUZZ_SECONDS ?= 5
 # quick or full
 BENCH ?= quick
 # More arguments: parts, data sets, rounds (docs/benchmarks.md).
@@ -63,7 +66,7 @@ PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test test-clients test-upgrade bench instructions packages fmt lint clean test-crates
+    demo test test-clients test-upgrade fuzz bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
@@ -130,6 +133,9 @@ test-upgrade: $(addprefix private-,$(MAJORS))
 	    PG_HNSW_UPGRADES="$$upgrades" PG_HNSW_LOG_DIR=$(TARGET)/test-logs $(CHECKED) \
 	    $(CARGO_TEST) -p cluster-tests --test upgrade
 
+fuzz:
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
 test:
 	@MAJORS="$(MAJORS)" MAKE="$(MAKE)" scripts/test.sh
 
@@ -154,11 +160,14 @@ instructions:
 fmt:
 	cargo fmt --all
 	cargo fmt --manifest-path tests/clients/rust/Cargo.toml
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 lint: packages
 	cargo fmt --all --check
 	cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	PGRX_PG_CONFIG_PATH="$$($(POSTGRES) config 15)" cargo clippy --release --workspace --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features --manifest-path fuzz/Cargo.toml -- -D warnings
 
 clean:
 	cargo clean

@@ -53,6 +53,7 @@ run() {
 
 run "formatting and lints" lint
 run "crates" test-crates
+run "fuzzing" fuzz
 run "instruction counts" instructions
 for major in "${majors[@]}"; do
     run "build for PostgreSQL $major" "private-$major"
