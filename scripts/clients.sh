@@ -36,17 +36,37 @@ python_environment() {
     cp "$source/python/$name.txt" "$directory/installed.txt"
 }
 
+# Packages of npm; their install scripts do not run.
 javascript_environment() {
-    local directory=$target/javascript log=$target/javascript.log
+    local name=$1 directory=$target/$1 log=$target/$1.log
     command -v node >/dev/null && command -v npm >/dev/null || return 0
     mkdir -p "$directory"
-    cp "$source"/javascript/*.js* "$directory/"
+    cp "$source/$name"/* "$directory/"
+    cp "$source/javascript/common.js" "$directory/"
     if cmp -s "$directory/package-lock.json" "$directory/installed.json"; then return; fi
-    (cd "$directory" && npm ci --no-audit --no-fund >"$log" 2>&1 </dev/null) || {
+    (cd "$directory" && npm ci --no-audit --no-fund --ignore-scripts >"$log" 2>&1 </dev/null) || {
         tail -n 20 "$log" >&2
-        die "npm could not install the packages"
+        die "npm could not install the packages of $name"
     }
     cp "$directory/package-lock.json" "$directory/installed.json"
+}
+
+# Prisma's client is generated. Its engine for migrations is not in the registry, and not needed:
+# Prisma is told that another program is it, and does not fetch it.
+prisma_environment() {
+    local log=$target/prisma-client.log
+    new_enough_for_prisma || return 0
+    javascript_environment prisma
+    (cd "$target/prisma" && PRISMA_SCHEMA_ENGINE_BINARY=$(type -P true) CHECKPOINT_DISABLE=1 \
+        node node_modules/prisma/build/index.js generate >"$log" 2>&1 </dev/null) || {
+        tail -n 20 "$log" >&2
+        die "Prisma could not generate its client"
+    }
+}
+
+new_enough_for_prisma() {
+    node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+        process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
 }
 
 prepare() {
@@ -57,7 +77,8 @@ prepare() {
         python_environment pgvector
         python_environment langchain
         python_environment llamaindex
-        javascript_environment
+        javascript_environment javascript
+        prisma_environment
     ) &
     local fetching=$! status=0
     CARGO_TARGET_DIR=$target/rust cargo build -q --locked \
@@ -101,6 +122,11 @@ run() {
         done
     else
         echo "skipped: pg, knex and drizzle-orm, because there is no node"
+    fi
+    if new_enough_for_prisma; then
+        client node "$target/prisma/with_prisma.js"
+    else
+        echo "skipped: prisma, because there is no node 20.19 or later"
     fi
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
