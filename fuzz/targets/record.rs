@@ -7,6 +7,7 @@
 mod common;
 
 use common::{METRICS, STORAGES, params, tid};
+use hnsw::layout::LaneCode;
 use hnsw::page::{BODY_SIZE, Body, Meta, PageKind};
 use hnsw::record::{Record, RecordMut, SlotKind};
 use hnsw::{Layout, tids};
@@ -58,13 +59,15 @@ fn read(layout: &Layout, body: &Body, slot: usize) {
             layout.vector_size()
         }
     );
-    if layout.params.metric.coded() {
-        assert_eq!(
-            (record.f_add().len(), record.f_rescale().len()),
-            (layout.lanes, layout.lanes)
-        );
-        assert_eq!(record.codes().len(), layout.lanes * layout.code_dims / 8);
-    }
+    let factors = match layout.lane_code {
+        LaneCode::Edge => layout.lanes,
+        LaneCode::None | LaneCode::Bits => 0,
+    };
+    assert_eq!(
+        (record.f_add().len(), record.f_rescale().len()),
+        (factors, factors)
+    );
+    assert_eq!(record.codes().len(), layout.lanes * layout.code_dims / 8);
     for (lane, id) in neighbours.iter().enumerate() {
         assert!(layout.locate(*id).1 < layout.slots);
         record.is_anchor(lane);

@@ -18,7 +18,7 @@ use crate::types::IndexedType;
 use hnsw::build::plan::Plan;
 use hnsw::build::{Batch, Builder};
 use hnsw::page::Body;
-use hnsw::{Layout, Params, Storage, Tid};
+use hnsw::{Layout, Params, Storage, Tid, Vector};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexBuildResult, IndexInfo};
 use rayon::Scope;
@@ -103,12 +103,21 @@ fn parameters(index: Relation) -> (Params, IndexedType, usize) {
             "column does not have dimensions",
         )
     };
-    if dims > hnsw::layout::MAX_DIMS {
+    if dims > metric.max_dims() {
         raise(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             format!(
                 "column cannot have more than {} dimensions for hnsw index",
-                hnsw::layout::MAX_DIMS
+                metric.max_dims()
+            ),
+        )
+    }
+    if options.storage() != Storage::Auto && !metric.has_storages() {
+        raise(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!(
+                "storage of an index of type {} is always auto",
+                indexed.name()
             ),
         )
     }
@@ -207,8 +216,8 @@ fn load(loader: &mut Loader<'_, '_>, index: Relation, indexed: IndexedType, tabl
         let Some(value) = value else { return };
         temporary.run(|| {
             // SAFETY: a value of the indexed column, which has this type.
-            let x = unsafe { indexed.coordinates(value) };
-            loader.row(&x, tid);
+            let value = unsafe { indexed.read(value) };
+            loader.row(value.vector(), tid);
         });
     };
     // SAFETY: PostgreSQL passed the table, its index and the index's description.
@@ -230,7 +239,7 @@ impl Setup {
     }
 }
 
-/// The first rows, kept until the centre is known.
+/// The first rows, kept until the centre is known, where there is one.
 struct Sample {
     limit: usize,
     values: Vec<f32>,
@@ -265,24 +274,28 @@ struct Loader<'s, 'b> {
 }
 
 impl<'b> Loader<'_, 'b> {
-    fn row(&mut self, x: &[f32], tid: Tid) {
-        let dims = self.setup.params.dims as usize;
-        if x.len() != dims {
+    fn row(&mut self, x: Vector, tid: Tid) {
+        let params = self.setup.params;
+        let dims = params.dims as usize;
+        if x.dims() != dims {
             raise(
                 PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-                format!("expected {dims} dimensions, not {}", x.len()),
+                format!("expected {dims} dimensions, not {}", x.dims()),
             );
         }
-        match self.builder.get() {
-            Some(builder) => self.push(builder, x, tid),
-            None => {
+        let builder = match (self.builder.get(), x) {
+            (Some(builder), _) => builder,
+            (None, Vector::Dense(x)) if params.metric.centred() => {
                 self.sample.values.extend_from_slice(x);
                 self.sample.tids.push(tid);
                 if self.sample.tids.len() == self.sample.limit {
                     self.start();
                 }
+                return;
             }
-        }
+            (None, _) => self.start(),
+        };
+        self.push(builder, x, tid);
     }
 
     /// Chooses the centre and hands on the rows that were kept.
@@ -299,12 +312,12 @@ impl<'b> Loader<'_, 'b> {
             }
         });
         for (x, tid) in values.chunks_exact(dims).zip(tids) {
-            self.push(builder, x, tid);
+            self.push(builder, x.into(), tid);
         }
         builder
     }
 
-    fn push(&mut self, builder: &'b Builder<PgArena>, x: &[f32], tid: Tid) {
+    fn push(&mut self, builder: &'b Builder<PgArena>, x: Vector, tid: Tid) {
         if !builder.transform().indexable(x) {
             return;
         }
@@ -373,7 +386,7 @@ fn mean(builder: &Builder<PgArena>, values: &[f32]) -> Option<Vec<f32>> {
     let mut rows = 0u32;
     for x in values
         .chunks_exact(dims)
-        .filter(|x| builder.transform().indexable(x))
+        .filter(|&x| builder.transform().indexable(x))
     {
         let x = builder.transform().unrotated(x);
         sums.iter_mut()

@@ -5,7 +5,7 @@
 //! been returned, so that a LIMIT is charged for its share of it.
 
 use super::options::Options;
-use super::settings;
+use super::{metric, settings};
 use crate::pg::planner::{self, Costs};
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
 
@@ -48,13 +48,13 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 return;
             }
             let costs = planner::costs(root, path, loop_count);
-            let (m, dims) = planner::with_index(path, |index| {
-                (
-                    f64::from(Options::of(index).m()),
-                    f64::from(index.first_column().1),
-                )
+            let (m, size) = planner::with_index(path, |index| {
+                let (metric, _) = metric::of(index);
+                let bits = if metric.of_bits() { 1.0 } else { 32.0 };
+                let size = f64::from(index.first_column().1) * bits / 8.0;
+                (f64::from(Options::of(index).m()), size)
             });
-            *startup = startup_cost(&costs, m, dims, settings::ef_search() as f64);
+            *startup = startup_cost(&costs, m, size, settings::ef_search() as f64);
             *total = costs.whole.max(*startup) + costs.rows * visit_cost(&costs, m);
             *selectivity = costs.selectivity;
             *pages = costs.index_pages;
@@ -62,13 +62,13 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     }
 }
 
-/// Cost of finding the nearest `ef` rows.
-fn startup_cost(costs: &Costs, m: f64, dims: f64, ef: f64) -> f64 {
+/// Cost of finding the nearest `ef` rows, whose values have about `size` bytes.
+fn startup_cost(costs: &Costs, m: f64, size: f64, ef: f64) -> f64 {
     let levels = (costs.rows.ln() / (32.0 * m).ln()).floor();
     let visits = ef * (VISITS_PER_PLACE + GROWTH * costs.rows.ln()) + levels * VISITS_PER_LEVEL;
     let visits = visits.min(costs.rows);
     let mut reading = visits.min(costs.index_pages) * costs.random_page;
-    if 4.0 * dims > TOAST_THRESHOLD {
+    if size > TOAST_THRESHOLD {
         // A sequential scan reads all values, but is charged for the pages of the table only; to
         // be compared with it, this must not be charged for more.
         reading = reading.min(costs.table_pages * costs.sequential_page);

@@ -7,7 +7,7 @@ use crate::pg::memory::Temporary;
 use crate::pg::random;
 use crate::pg::relation::{PageLock, Relation, tid_of};
 use crate::pg::store::{INSERT_LOCK, PgStore};
-use hnsw::{Index, Tid};
+use hnsw::{Index, Tid, Vector};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexInfo, IndexUniqueCheck, ItemPointer};
 
@@ -28,7 +28,7 @@ pub unsafe extern "C-unwind" fn aminsert(
                 let index = Relation::new(index);
                 let (_, indexed) = metric::of(index);
                 let temporary = Temporary::new();
-                temporary.run(|| insert(index, &indexed.coordinates(*values), tid_of(&*tid)));
+                temporary.run(|| insert(index, indexed.read(*values).vector(), tid_of(&*tid)));
                 temporary.delete();
             }
             // Not unique, so there is nothing to say.
@@ -37,7 +37,7 @@ pub unsafe extern "C-unwind" fn aminsert(
     }
 }
 
-fn insert(relation: Relation, x: &[f32], tid: Tid) {
+fn insert(relation: Relation, x: Vector, tid: Tid) {
     let store = PgStore::new(relation);
     let mut lock = PageLock::Share;
     relation.lock_page(INSERT_LOCK, lock);
@@ -50,14 +50,16 @@ fn insert(relation: Relation, x: &[f32], tid: Tid) {
         index = Index::open(&store).or_raise(relation);
     }
     let dims = index.layout().params.dims as usize;
-    if x.len() != dims {
+    if x.dims() != dims {
         raise(
             PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-            format!("expected {dims} dimensions, not {}", x.len()),
+            format!("expected {dims} dimensions, not {}", x.dims()),
         );
     }
     if index.transform().indexable(x) {
-        if index.needs_centre() {
+        if index.needs_centre()
+            && let Vector::Dense(x) = x
+        {
             index.establish_centre(x).or_raise(relation);
         }
         let level = hnsw::insert::random_level(random::uniform(), index.layout().level_factor());

@@ -3,7 +3,7 @@
 use super::support;
 use crate::pg::error::raise;
 use crate::pg::relation::Relation;
-use crate::types::IndexedType::{self, Halfvec, Vector};
+use crate::types::IndexedType::{self, Bit, Halfvec, Vector};
 use hnsw::Metric;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{Datum, FunctionCallInfo};
@@ -16,13 +16,15 @@ unsafe extern "C-unwind" {
     fn pg_hnsw_halfvec_l2_squared_distance(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_halfvec_negative_inner_product(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_halfvec_l1_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_bit_hamming_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_bit_jaccard_distance(call: FunctionCallInfo) -> Datum;
 }
 
 /// The metric of an index and the type of its column, from the support functions of its operator
 /// class: names and schemas may be others, the functions are the same.
 pub fn of(index: Relation) -> (Metric, IndexedType) {
     type Function = unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum;
-    let known: [(Function, Metric, IndexedType); 6] = [
+    let known: [(Function, Metric, IndexedType); 8] = [
         (pg_hnsw_vector_l2_squared_distance, Metric::L2, Vector),
         (
             pg_hnsw_vector_negative_inner_product,
@@ -37,6 +39,8 @@ pub fn of(index: Relation) -> (Metric, IndexedType) {
             Halfvec,
         ),
         (pg_hnsw_halfvec_l1_distance, Metric::L1, Halfvec),
+        (pg_hnsw_bit_hamming_distance, Metric::Hamming, Bit),
+        (pg_hnsw_bit_jaccard_distance, Metric::Jaccard, Bit),
     ];
     let distance = index.support_function(support::DISTANCE);
     let found = known

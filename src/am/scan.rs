@@ -353,7 +353,6 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
     let index = Index::open(borrowed).or_raise(relation);
     // SAFETY: amrescan copied at least one key.
     let key = unsafe { &mut *scan.orderByData };
-    let dims = index.layout().params.dims as usize;
     let null = key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
     // SAFETY: the scan's context exists. The operator's right argument is of the type of the
     // column, and the copy lives until the scan is finished.
@@ -364,24 +363,19 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
         })
     });
     let (query, any_order) = match &argument {
-        None => (Query::new(&index, &vec![0.0; dims]), true),
+        None => (Query::of_any_order(&index), true),
         Some((_, argument)) => {
             key.sk_argument = argument.datum();
             let (_, indexed) = metric::of(relation);
             // SAFETY: as above.
-            let x = unsafe { indexed.coordinates(key.sk_argument) };
-            if x.len() != dims {
-                raise(
-                    PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-                    format!(
-                        "different {} dimensions {} and {dims}",
-                        indexed.name(),
-                        x.len()
-                    ),
-                );
+            let value = unsafe { indexed.read(key.sk_argument) };
+            let x = value.vector();
+            let dims = index.layout().params.dims as usize;
+            if x.dims() != dims {
+                indexed.different_dimensions(x.dims(), dims);
             }
-            let indexable = index.transform().indexable(&x);
-            (Query::new(&index, &x), !indexable)
+            let indexable = index.transform().indexable(x);
+            (Query::new(&index, x), !indexable)
         }
     };
     let scan = Scan::new(query, settings::scan(scan.ignore_killed_tuples));

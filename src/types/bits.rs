@@ -18,9 +18,15 @@ pub struct Bits<'a> {
     bytes: &'a [u8],
 }
 
-impl Argument for Bits<'_> {
+impl<'a> Bits<'a> {
+    /// Reads a stored value, detoasting it into the current memory context if need be.
+    /// Raises an error if the value is damaged.
+    ///
+    /// # Safety
+    /// `datum` is a non-null value of type `bit`. It, and the current memory context, must outlive
+    /// `'a`.
     #[inline(always)]
-    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+    pub unsafe fn from_datum(datum: Datum) -> Self {
         // SAFETY: the caller's promise.
         let payload = unsafe { Detoasted::new(datum) }.payload();
         payload
@@ -33,6 +39,22 @@ impl Argument for Bits<'_> {
                 usize::try_from(bits.length).is_ok_and(|n| n.div_ceil(8) == bits.bytes.len())
             })
             .unwrap_or_else(|| error::corrupted("bit", HEADER + payload.len()))
+    }
+
+    /// The value as an index takes it.
+    pub fn indexed(self) -> hnsw::Bits<'a> {
+        hnsw::Bits {
+            length: self.length as usize,
+            bytes: self.bytes,
+        }
+    }
+}
+
+impl Argument for Bits<'_> {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Bits::from_datum(datum) }
     }
 }
 
@@ -74,10 +96,6 @@ sql_functions! { "bit":
 
     fn jaccard_distance(a: Bits, b: Bits) -> f64 {
         check_same_length(a, b);
-        let (common, in_a, in_b) = (kernels().jaccard_parts)(a.bytes, b.bytes);
-        match common {
-            0 => 1.0,
-            _ => 1.0 - common as f64 / (in_a + in_b - common) as f64,
-        }
+        ::distance::jaccard((kernels().jaccard_parts)(a.bytes, b.bytes))
     }
 }

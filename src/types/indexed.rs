@@ -1,4 +1,4 @@
-//! Indexed values as the access method takes them: single-precision coordinates.
+//! Indexed values as the access method takes them: single-precision coordinates, or bits.
 #![allow(unsafe_code, reason = "what a Datum points to only its caller knows")]
 
 use std::borrow::Cow;
@@ -6,8 +6,10 @@ use std::borrow::Cow;
 use half::f16;
 use pgrx::pg_sys::Datum;
 
+use super::bits::Bits;
 use super::dense::Dense;
 use super::element::Element;
+use super::error;
 use super::kind::Kind;
 use super::value::Value;
 
@@ -18,6 +20,26 @@ pub enum IndexedType {
     Vector,
     /// `halfvec`
     Halfvec,
+    /// `bit`
+    Bit,
+}
+
+/// A value of an indexed column.
+pub enum IndexedValue<'a> {
+    /// Coordinates.
+    Dense(Cow<'a, [f32]>),
+    /// A bit string.
+    Bits(Bits<'a>),
+}
+
+impl IndexedValue<'_> {
+    /// The value as an index takes it.
+    pub fn vector(&self) -> hnsw::Vector<'_> {
+        match self {
+            IndexedValue::Dense(x) => hnsw::Vector::Dense(x),
+            IndexedValue::Bits(bits) => hnsw::Vector::Bits(bits.indexed()),
+        }
+    }
 }
 
 impl IndexedType {
@@ -26,21 +48,36 @@ impl IndexedType {
         match self {
             IndexedType::Vector => f32::NAME,
             IndexedType::Halfvec => f16::NAME,
+            IndexedType::Bit => "bit",
         }
     }
 
-    /// The coordinates of a value. Raises an error if the value is damaged.
+    /// Reads a value. Raises an error if it is damaged.
     ///
     /// # Safety
     /// `datum` is a non-null value of this type. It, and the current memory context, must outlive
     /// `'a`.
-    pub unsafe fn coordinates<'a>(self, datum: Datum) -> Cow<'a, [f32]> {
+    pub unsafe fn read<'a>(self, datum: Datum) -> IndexedValue<'a> {
         // SAFETY: the caller's promise.
         unsafe {
             match self {
-                IndexedType::Vector => f32::widen_all(Dense::from_datum(datum).values),
-                IndexedType::Halfvec => f16::widen_all(Dense::from_datum(datum).values),
+                IndexedType::Vector => {
+                    IndexedValue::Dense(f32::widen_all(Dense::from_datum(datum).values))
+                }
+                IndexedType::Halfvec => {
+                    IndexedValue::Dense(f16::widen_all(Dense::from_datum(datum).values))
+                }
+                IndexedType::Bit => IndexedValue::Bits(Bits::from_datum(datum)),
             }
+        }
+    }
+
+    /// Raises the error of a distance between values with different numbers of dimensions.
+    pub fn different_dimensions(self, a: usize, b: usize) -> ! {
+        match self {
+            IndexedType::Vector => error::different_dimensions::<f32>(a, b),
+            IndexedType::Halfvec => error::different_dimensions::<f16>(a, b),
+            IndexedType::Bit => error::different_bit_lengths(a as i32, b as i32),
         }
     }
 }

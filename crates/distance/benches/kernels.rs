@@ -64,6 +64,10 @@ fn kernels(c: &mut Criterion) {
             bench("jaccard_parts", bytes * 8, &mut || {
                 bb((k.jaccard_parts)(bb(&a), bb(&b)));
             });
+            let (codes, mut counts) = (vec![0x5a; bytes * 32], [0; 32]);
+            bench("hamming_lanes", bytes * 8, &mut || {
+                (k.hamming_lanes)(bb(&codes), bb(&b), bb(&mut counts));
+            });
         }
         for n in [256, 512, 1024, 2048] {
             // Zeros, so that repeated transforms stay finite.

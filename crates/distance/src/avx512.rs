@@ -21,6 +21,8 @@ static AVX512_VNNI: Kernels = Kernels {
     fastscan: fastscan_vbmi,
     hamming: hamming_vpopcnt,
     jaccard_parts: jaccard_parts_vpopcnt,
+    hamming_lanes: hamming_lanes_vpopcnt,
+    jaccard_lanes: jaccard_lanes_vpopcnt,
     ..BASE
 };
 
@@ -284,6 +286,11 @@ impl Bits for Avx512 {
         unsafe { _mm512_loadu_si512(p.cast()) }
     }
     #[inline(always)]
+    unsafe fn load_first(p: *const u8, n: usize) -> __m512i {
+        // SAFETY: see above.
+        unsafe { _mm512_maskz_loadu_epi8((1 << n) - 1, p.cast()) }
+    }
+    #[inline(always)]
     unsafe fn and(a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: see above.
         unsafe { _mm512_and_si512(a, b) }
@@ -331,6 +338,11 @@ impl Bits for Vpopcnt {
         unsafe { <Avx512 as Bits>::load(p) }
     }
     #[inline(always)]
+    unsafe fn load_first(p: *const u8, n: usize) -> __m512i {
+        // SAFETY: see above.
+        unsafe { <Avx512 as Bits>::load_first(p, n) }
+    }
+    #[inline(always)]
     unsafe fn and(a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: see above.
         unsafe { <Avx512 as Bits>::and(a, b) }
@@ -352,24 +364,26 @@ impl Bits for Vpopcnt {
     }
 }
 
-fn hamming_vpopcnt(a: &[u8], b: &[u8]) -> u64 {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")]
-    fn run(a: &[u8], b: &[u8]) -> u64 {
-        // SAFETY: this function has the features enabled.
-        unsafe { bits::hamming::<Vpopcnt>(a, b) }
-    }
-    // SAFETY: the table is handed out only where the CPU has the features.
-    unsafe { run(a, b) }
+/// The kernels on bits, with an instruction that counts them.
+macro_rules! with_vpopcnt {
+    ($($name:ident: $f:ident($($arg:ident: $t:ty),*) -> $ret:ty;)*) => {$(
+        fn $name($($arg: $t),*) -> $ret {
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")]
+            fn run($($arg: $t),*) -> $ret {
+                // SAFETY: this function has the features enabled.
+                unsafe { bits::$f::<Vpopcnt>($($arg),*) }
+            }
+            // SAFETY: the table is handed out only where the CPU has the features.
+            unsafe { run($($arg),*) }
+        }
+    )*};
 }
 
-fn jaccard_parts_vpopcnt(a: &[u8], b: &[u8]) -> (u64, u64, u64) {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq")]
-    fn run(a: &[u8], b: &[u8]) -> (u64, u64, u64) {
-        // SAFETY: this function has the features enabled.
-        unsafe { bits::jaccard_parts::<Vpopcnt>(a, b) }
-    }
-    // SAFETY: the table is handed out only where the CPU has the features.
-    unsafe { run(a, b) }
+with_vpopcnt! {
+    hamming_vpopcnt: hamming(a: &[u8], b: &[u8]) -> u64;
+    jaccard_parts_vpopcnt: jaccard_parts(a: &[u8], b: &[u8]) -> (u64, u64, u64);
+    hamming_lanes_vpopcnt: hamming_lanes(codes: &[u8], q: &[u8], out: &mut [u16]) -> ();
+    jaccard_lanes_vpopcnt: jaccard_lanes(codes: &[u8], q: &[u8], out: &mut [(u16, u16)]) -> ();
 }
 
 /// Sums the four 128-bit parts as 16-bit lanes.

@@ -18,6 +18,16 @@ pub(crate) trait Bits {
 
     unsafe fn zero() -> Self::B;
     unsafe fn load(p: *const u8) -> Self::B;
+    /// The first `n` bytes, fewer than a vector has; the others are zero. Reads no others.
+    #[inline(always)]
+    unsafe fn load_first(p: *const u8, n: usize) -> Self::B {
+        let mut buffer = [0; MAX_BYTES];
+        // SAFETY: `n` bytes can be read, the buffer holds a vector.
+        unsafe {
+            p.copy_to_nonoverlapping(buffer.as_mut_ptr(), n);
+            Self::load(buffer.as_ptr())
+        }
+    }
     unsafe fn and(a: Self::B, b: Self::B) -> Self::B;
     unsafe fn xor(a: Self::B, b: Self::B) -> Self::B;
     /// Adds the number of bits set in each 64-bit lane of `x` to that lane of `sum`.
@@ -35,17 +45,13 @@ unsafe fn each<S: Bits>(a: &[u8], b: &[u8], mut step: impl FnMut(S::B, S::B)) {
     assert_eq!(a.len(), b.len());
     let (a, b) = (a.chunks_exact(S::BYTES), b.chunks_exact(S::BYTES));
     let tails = [a.remainder(), b.remainder()];
-    // SAFETY: chunks and buffers hold a vector each.
+    // SAFETY: chunks hold a vector each, tails less.
     unsafe {
         for (a, b) in a.zip(b) {
             step(S::load(a.as_ptr()), S::load(b.as_ptr()));
         }
         if !tails[0].is_empty() {
-            let [a, b] = tails.map(|tail| {
-                let mut buffer = [0; MAX_BYTES];
-                buffer[..tail.len()].copy_from_slice(tail);
-                S::load(buffer.as_ptr())
-            });
+            let [a, b] = tails.map(|tail| S::load_first(tail.as_ptr(), tail.len()));
             step(a, b);
         }
     }
@@ -73,5 +79,30 @@ pub(crate) unsafe fn jaccard_parts<S: Bits>(a: &[u8], b: &[u8]) -> (u64, u64, u6
         });
         let [common, a, b] = sums.map(|sum| S::total(sum));
         (common, a, b)
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn hamming_lanes<S: Bits>(codes: &[u8], q: &[u8], out: &mut [u16]) {
+    assert_eq!(codes.len(), q.len() * out.len());
+    for (lane, out) in codes.chunks_exact(q.len().max(1)).zip(out) {
+        // SAFETY: the module's contract.
+        *out = unsafe { hamming::<S>(lane, q) } as u16;
+    }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn jaccard_lanes<S: Bits>(codes: &[u8], q: &[u8], out: &mut [(u16, u16)]) {
+    assert_eq!(codes.len(), q.len() * out.len());
+    for (lane, out) in codes.chunks_exact(q.len().max(1)).zip(out) {
+        // SAFETY: the module's contract.
+        unsafe {
+            let mut sums = [S::zero(); 2];
+            each::<S>(lane, q, |lane, q| {
+                sums[0] = S::add_ones(sums[0], S::and(lane, q));
+                sums[1] = S::add_ones(sums[1], lane);
+            });
+            *out = (S::total(sums[0]) as u16, S::total(sums[1]) as u16);
+        }
     }
 }

@@ -67,6 +67,12 @@ pub struct Kernels {
     pub hamming: fn(a: &[u8], b: &[u8]) -> u64,
     /// The numbers of bits set in `a` and `b`, in `a`, in `b`.
     pub jaccard_parts: fn(a: &[u8], b: &[u8]) -> (u64, u64, u64),
+    /// [`Self::hamming`] of `q` and each of the codes, which are as long as `q`, at most 8,191
+    /// bytes, and stand one behind the other.
+    pub hamming_lanes: fn(codes: &[u8], q: &[u8], out: &mut [u16]),
+    /// The numbers of bits set in both `q` and a code, and in the code, for each of the codes as in
+    /// [`Self::hamming_lanes`].
+    pub jaccard_lanes: fn(codes: &[u8], q: &[u8], out: &mut [(u16, u16)]),
     /// `sum (q_i - scale * x_i)^2`, `x` as IEEE half bits.
     pub l2_squared_f16: fn(q: &[f32], x: &[u16], scale: f32) -> f32,
     /// `sum q_i * x_i`, `x` as IEEE half bits; unscaled.
@@ -181,6 +187,15 @@ pub fn l1(a: &[f32], b: &[f32]) -> f32 {
 #[inline]
 pub fn cosine_parts(a: &[f32], b: &[f32]) -> (f32, f32, f32) {
     (kernels().cosine_parts)(a, b)
+}
+
+/// Jaccard distance from the numbers of [`Kernels::jaccard_parts`]; 1 if no bit is common.
+#[inline]
+pub fn jaccard((common, in_a, in_b): (u64, u64, u64)) -> f64 {
+    match common {
+        0 => 1.0,
+        _ => 1.0 - common as f64 / (in_a + in_b - common) as f64,
+    }
 }
 
 /// `x` as bfloat16 (the upper 16 bits of an `f32`), rounded to nearest even.

@@ -7,7 +7,7 @@
 //! of [`Simd`] are valid for the lanes they read or write; no alignment is needed.
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
-pub(crate) use crate::bits::{hamming, jaccard_parts};
+pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
 use crate::{EdgeSums, MAX_DOT_I8};
 
 /// Most lanes of any implementation.
@@ -543,6 +543,10 @@ macro_rules! kernel_table {
             ) -> (f32, f32, f32),
             hamming: hamming::<$S>(a: &[u8], b: &[u8]) -> u64,
             jaccard_parts: jaccard_parts::<$S>(a: &[u8], b: &[u8]) -> (u64, u64, u64),
+            hamming_lanes: hamming_lanes::<$S>(codes: &[u8], q: &[u8], out: &mut [u16]) -> (),
+            jaccard_lanes: jaccard_lanes::<$S>(
+                codes: &[u8], q: &[u8], out: &mut [(u16, u16)]
+            ) -> (),
             l2_squared_f16: l2_squared_scaled::<$S, u16>(q: &[f32], x: &[u16], s: f32) -> f32,
             inner_product_f16: inner_product::<$S, f32, u16>(q: &[f32], x: &[u16]) -> f32,
             l1_f16: l1_scaled::<$S, u16>(q: &[f32], x: &[u16], s: f32) -> f32,

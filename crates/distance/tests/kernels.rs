@@ -176,6 +176,22 @@ fn check_bits(k: &Kernels, n: usize, seed: u64) {
     assert_eq!((k.jaccard_parts)(a, b), want, "{}", k.name);
 }
 
+/// All lanes at once are as one by one.
+fn check_lanes(k: &Kernels, bytes: usize, lanes: usize, seed: u64) {
+    let mut r = Random(seed);
+    let (codes, q) = (r.bytes(bytes * lanes), r.bytes(bytes));
+    let (codes, q) = (&codes[1..], &q[1..]);
+    let (mut differ, mut parts) = (vec![0; lanes], vec![(0, 0); lanes]);
+    (k.hamming_lanes)(codes, q, &mut differ);
+    (k.jaccard_lanes)(codes, q, &mut parts);
+    for (lane, code) in codes.chunks_exact(bytes).enumerate() {
+        let counts = |(n, m): (u16, u16)| (u64::from(n), u64::from(m));
+        let (common, in_code, _) = (k.jaccard_parts)(code, q);
+        assert_eq!(u64::from(differ[lane]), (k.hamming)(code, q), "{}", k.name);
+        assert_eq!(counts(parts[lane]), (common, in_code), "{}", k.name);
+    }
+}
+
 fn check_maps(k: &Kernels, n: usize, seed: u64) {
     let mut r = Random(seed);
     let x = &r.f32s(n)[1..];
@@ -319,6 +335,7 @@ fn short_lengths() {
         each(|k| check_pairs(k, n, n as u64));
         each(|k| check_halves(k, n, n as u64));
         each(|k| check_bits(k, n, n as u64));
+        each(|k| check_lanes(k, n.max(1), 5, n as u64));
         each(|k| check_maps(k, n, n as u64));
     }
 }
@@ -339,6 +356,7 @@ proptest! {
     #[test]
     fn bits(n in 1usize..=9000, seed: u64) {
         each(|k| check_bits(k, n, seed));
+        each(|k| check_lanes(k, n % 200 + 1, seed as usize % 40, seed));
     }
 
     #[test]

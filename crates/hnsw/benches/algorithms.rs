@@ -115,7 +115,7 @@ fn vectors(group: &mut BenchmarkGroup<WallTime>, set: &Set, store: &MemoryStore)
     group.bench_function("transform", |b| b.iter(|| bb(transform.apply(bb(x)))));
     let (u, v) = (transform.apply(x), transform.apply(&set.others[1]));
     group.bench_function("encode", |b| {
-        b.iter(|| bb(Stored::encode(kernels, layout, bb(&u))));
+        b.iter(|| bb(Stored::encode(kernels, layout, bb(&u.y), u.slack)));
     });
     group.bench_function("prepare_query", |b| {
         b.iter(|| bb(Query::new(&index, bb(x))));

@@ -1,7 +1,8 @@
 //! Structural invariants of an index, checked by reading all of it.
 
+use crate::code::EdgeCode;
 use crate::index::Index;
-use crate::layout::Metric;
+use crate::layout::LaneCode;
 use crate::page::{Meta, PageKind};
 use crate::record::{NONE, NodeId, Record, SlotKind, Tid};
 use crate::store::PageStore;
@@ -115,7 +116,7 @@ fn check_list<S: PageStore>(
         problem("own vector is missing".into());
         return Ok(());
     };
-    if own.iter().any(|v| v.is_nan()) || header.err.is_nan() || header.err < 0.0 {
+    if !index.layout.is_number(&own) || header.err.is_nan() || header.err < 0.0 {
         problem("own vector or its error bound is not a number".into());
     }
     let mut seen = HashSet::from([id]);
@@ -140,7 +141,7 @@ fn check_list<S: PageStore>(
                 };
                 let expected = index.edge(&own, &other);
                 let found = index.with_record(id, |record| record.edge(lane))?;
-                if !same_code(&expected, &found, index.layout.params.metric) {
+                if !same_code(&expected, &found, index.layout.lane_code) {
                     problem(format!(
                         "code of lane {lane} does not follow from the vectors"
                     ));
@@ -152,9 +153,9 @@ fn check_list<S: PageStore>(
 }
 
 /// Codes are equal up to what another order of summation can change.
-fn same_code(a: &crate::code::EdgeCode, b: &crate::code::EdgeCode, metric: Metric) -> bool {
-    if metric == Metric::L1 {
-        return true;
+fn same_code(a: &EdgeCode, b: &EdgeCode, code: LaneCode) -> bool {
+    if code != LaneCode::Edge {
+        return a == b;
     }
     let flipped: u32 = a
         .bits

@@ -26,7 +26,8 @@ use distance::Kernels;
 /// Bytes of the longest code.
 pub const MAX_CODE_BYTES: usize = 128;
 
-/// What a lane keeps of the edge from its node to a neighbour.
+/// What a lane keeps of the edge from its node to a neighbour. In an index of bit strings, `bits` are
+/// the neighbour's own and the factors are zero.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EdgeCode {
     /// Added to the distance between query and node.
@@ -51,9 +52,6 @@ impl EdgeCode {
     /// Codes the edge from `u` to `v`, both in stored coordinates, by the first `code_dims`.
     pub fn new(kernels: &Kernels, metric: Metric, u: &[f32], v: &[f32], code_dims: usize) -> Self {
         let mut edge = Self::default();
-        if code_dims == 0 {
-            return edge;
-        }
         let sums = (kernels.edge_code)(u, v, code_dims, &mut edge.bits[..code_dims / 8]);
         let factor = match metric {
             Metric::InnerProduct => {

@@ -7,7 +7,7 @@ use crate::page::{
 use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, RecordHeader, Tid};
 use crate::store::PageStore;
-use crate::transform::{Stored, Transform};
+use crate::transform::Transform;
 use crate::{Error, Params, Result};
 use distance::Kernels;
 use std::mem::size_of;
@@ -30,6 +30,8 @@ pub struct Visit {
     pub header: RecordHeader,
     /// Its distance from the query.
     pub own: f32,
+    /// The same, before it was rounded to single precision.
+    pub precise: f64,
     /// Its neighbours.
     pub neighbours: Vec<NodeId>,
     /// Estimated distances of the neighbours; empty in an index without codes.
@@ -38,7 +40,13 @@ pub struct Visit {
     pub tids: Vec<Tid>,
     /// The vector as stored, when asked for.
     pub vector: Vec<u8>,
-    sums: Vec<u16>,
+}
+
+impl Visit {
+    fn settle(&mut self, own: f64) {
+        self.precise = own;
+        self.own = own as f32;
+    }
 }
 
 impl<'s, S: PageStore> Index<'s, S> {
@@ -151,24 +159,16 @@ impl<'s, S: PageStore> Index<'s, S> {
         Ok(())
     }
 
-    /// Encodes a vector in the index's storage.
-    pub(crate) fn store_vector(&self, rotated: &crate::transform::Rotated) -> Stored {
-        Stored::encode(self.kernels, &self.layout, rotated)
-    }
-
     /// Decodes a stored vector.
-    pub(crate) fn decode(&self, bytes: &[u8], scale: f32) -> Vec<f32> {
-        let mut y = Vec::new();
-        self.decode_to(bytes, scale, &mut y);
-        y
+    pub(crate) fn decode(&self, bytes: &[u8], scale: f32) -> Vec<u32> {
+        let mut words = Vec::new();
+        self.decode_to(bytes, scale, &mut words);
+        words
     }
 
     /// Appends a stored vector, decoded.
-    pub(crate) fn decode_to(&self, bytes: &[u8], scale: f32, to: &mut Vec<f32>) {
-        let start = to.len();
-        to.resize(start + self.layout.padded, 0.0);
-        let storage = self.layout.params.storage;
-        crate::transform::decode(self.kernels, storage, bytes, scale, &mut to[start..]);
+    pub(crate) fn decode_to(&self, bytes: &[u8], scale: f32, to: &mut Vec<u32>) {
+        self.layout.decode(self.kernels, bytes, scale, to);
     }
 
     /// Calls `f` with the record at `id`, under a shared lock of its page.
@@ -212,11 +212,9 @@ impl<'s, S: PageStore> Index<'s, S> {
                 visit.tids.extend(record.tids());
             }
             visit.estimates.clear();
-            visit.sums.resize(l.lanes, 0);
-            query.scan_codes(&record, &mut visit.sums);
             if !apart {
-                visit.own = query.own(record.vector(), record.header().scale);
-                query.estimate(&record, visit.own, &visit.sums, &mut visit.estimates);
+                visit.settle(query.own(record.vector(), record.header().scale));
+                query.estimate(&record, visit.own, &mut visit.estimates);
                 if with_vector {
                     visit.vector.clear();
                     visit.vector.extend_from_slice(record.vector());
@@ -239,7 +237,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         if !whole {
             return Ok(false);
         }
-        visit.own = query.own_from_sum(sum, header.scale);
+        visit.settle(query.own_from_sum(sum, header.scale));
         // The lanes may have changed since; their factors and codes are read together again.
         self.with_record(id, |record| {
             if !record.is_node(level) || record.header().generation != header.generation {
@@ -247,8 +245,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             }
             visit.neighbours.clear();
             visit.neighbours.extend_from_slice(record.neighbours());
-            query.scan_codes(&record, &mut visit.sums);
-            query.estimate(&record, visit.own, &visit.sums, &mut visit.estimates);
+            query.estimate(&record, visit.own, &mut visit.estimates);
             true
         })
     }
@@ -270,17 +267,17 @@ impl<'s, S: PageStore> Index<'s, S> {
             return Ok(None);
         };
         if !apart {
-            return Ok(Some(own));
+            return Ok(Some(own as f32));
         }
         let mut sum = 0.0;
         let whole = self.vector_parts(id, header.generation, |start, bytes| {
             sum += query.own_part(bytes, start, header.scale);
         })?;
-        Ok(whole.then(|| query.own_from_sum(sum, header.scale)))
+        Ok(whole.then(|| query.own_from_sum(sum, header.scale) as f32))
     }
 
     /// Header and decoded vector of a node; `None` if `id` holds no node with a list on `level`.
-    pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<(RecordHeader, Vec<f32>)>> {
+    pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<(RecordHeader, Vec<u32>)>> {
         let found = self.with_record(id, |record| {
             record
                 .is_node(level)
@@ -322,7 +319,7 @@ impl<'s, S: PageStore> Index<'s, S> {
                 let header = &body.bytes()[HEADER_SIZE..][..size_of::<VectorHeader>()];
                 let same = *bytemuck::from_bytes::<VectorHeader>(header) == owner;
                 if same {
-                    f(start / width, &body.bytes()[VECTOR_OFFSET..][..size]);
+                    f(8 * start / width, &body.bytes()[VECTOR_OFFSET..][..size]);
                 }
                 Ok(same)
             })??;

@@ -19,14 +19,20 @@ use crate::query::Query;
 use crate::record::{MAX_LEVEL, NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
 use crate::search::{self, Frontier};
 use crate::store::PageStore;
-use crate::transform::{self, Stored};
-use crate::{Error, Metric, Result, tids};
+use crate::transform::Stored;
+use crate::vector::Vector;
+use crate::{Error, Result, tids};
+use std::ops::Range;
 
 /// Nodes of one level that the search on the next level down starts from.
 const NEXT_ENTRIES: usize = 4;
 
 /// How often an insert starts anew because a vacuum took away what it had found.
 const MAX_TRIES: usize = 100;
+
+/// Neighbours that are asked for a lane at least. Where a node is near to all others, as a bit string
+/// of ones is by Jaccard distance and a long vector by inner product, it alone is diverse.
+const LEAST_ASKED: usize = 8;
 
 /// Nodes that are asked for a lane when none of a new node's neighbours has one.
 const MAX_ASKED: usize = 1000;
@@ -35,9 +41,15 @@ const MAX_ASKED: usize = 1000;
 struct Candidates {
     nodes: Vec<Candidate>,
     /// Their vectors, decoded, one behind the other.
-    vectors: Vec<f32>,
+    vectors: Vec<u32>,
     /// Links down from the nearest.
     links: Vec<NodeId>,
+}
+
+impl Candidates {
+    fn vector(&self, candidate: &Candidate) -> &[u32] {
+        &self.vectors[candidate.vector.clone()]
+    }
 }
 
 /// A node that a new one may link to.
@@ -45,8 +57,8 @@ struct Candidate {
     id: NodeId,
     distance: f32,
     header: RecordHeader,
-    /// Where in `Candidates::vectors` its vector begins.
-    vector: usize,
+    /// Where in `Candidates::vectors` its vector is.
+    vector: Range<usize>,
 }
 
 /// A node that a new one links to.
@@ -54,7 +66,7 @@ struct Neighbour {
     id: NodeId,
     distance: f32,
     header: RecordHeader,
-    y: Vec<f32>,
+    y: Vec<u32>,
     /// Whether no nearer neighbour of the new node is nearer to it than the new node is.
     diverse: bool,
 }
@@ -63,7 +75,7 @@ struct Neighbour {
 struct NewNode {
     stored: Stored,
     /// The stored vector, decoded: codes of edges are computed from what is stored.
-    y: Vec<f32>,
+    y: Vec<u32>,
     norm: f32,
     hash: u32,
     tid: Tid,
@@ -78,17 +90,24 @@ impl<S: PageStore> Index<'_, S> {
     /// Adds the row `tid` with vector `x`, which must be [`indexable`], on levels up to `level`.
     ///
     /// [`indexable`]: crate::transform::Transform::indexable
-    pub fn insert(&mut self, x: &[f32], tid: Tid, level: u8, ef_construction: usize) -> Result<()> {
-        let rotated = self.transform.apply(x);
-        let stored = self.store_vector(&rotated);
+    pub fn insert<'a>(
+        &mut self,
+        x: impl Into<Vector<'a>>,
+        tid: Tid,
+        level: u8,
+        ef_construction: usize,
+    ) -> Result<()> {
+        let x = x.into();
+        let point = self.transform.point(x);
+        let stored = self.layout.encode(self.kernels, &point);
         let node = NewNode {
             y: self.decode(&stored.bytes, stored.scale),
             stored,
-            norm: rotated.norm,
-            hash: transform::hash(x),
+            norm: point.norm,
+            hash: x.hash(),
             tid,
         };
-        let query = Query::new(self, x);
+        let query = Query::from_stored(self, point.words, point.norm, point.slack);
         for _ in 0..MAX_TRIES {
             self.refresh()?;
             let meta = *self.meta();
@@ -199,13 +218,14 @@ impl<S: PageStore> Index<'_, S> {
         search::expand(self, query, level, true, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
             if visit.header.kind == SlotKind::Node as u8 {
+                let start = vectors.len();
+                self.decode_to(&visit.vector, visit.header.scale, &mut vectors);
                 nodes.push(Candidate {
                     id: visit.id,
                     distance: visit.own,
                     header: visit.header,
-                    vector: vectors.len(),
+                    vector: start..vectors.len(),
                 });
-                self.decode_to(&visit.vector, visit.header.scale, &mut vectors);
             }
             Ok(())
         })?;
@@ -230,12 +250,8 @@ impl<S: PageStore> Index<'_, S> {
             let h = &candidate.header;
             h.hash == node.hash
                 && bits(h.scale, h.err, h.norm) == own
-                && self.vector(candidates, candidate) == node.y
+                && candidates.vector(candidate) == node.y
         })
-    }
-
-    fn vector<'c>(&self, candidates: &'c Candidates, candidate: &Candidate) -> &'c [f32] {
-        &candidates.vectors[candidate.vector..][..self.layout.padded]
     }
 
     /// The neighbours of a new node, as [`prune::select`] orders them.
@@ -243,7 +259,7 @@ impl<S: PageStore> Index<'_, S> {
         let nodes = &candidates.nodes;
         let distances: Vec<f32> = nodes.iter().map(|c| c.distance).collect();
         let lanes = self.layout.lanes;
-        let y = |i: usize| self.vector(candidates, &nodes[i]);
+        let y = |i: usize| candidates.vector(&nodes[i]);
         let selection = prune::select(&distances, lanes, lanes / 2, |i, j| {
             self.between(y(i), y(j))
         });
@@ -264,22 +280,12 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// Graph distance of two stored vectors.
-    pub(crate) fn between(&self, a: &[f32], b: &[f32]) -> f32 {
-        match self.layout.params.metric {
-            Metric::L1 => (self.kernels.l1)(a, b),
-            Metric::InnerProduct => -(self.kernels.inner_product)(a, b),
-            _ => (self.kernels.l2_squared)(a, b),
-        }
+    pub(crate) fn between(&self, a: &[u32], b: &[u32]) -> f32 {
+        self.layout.between(self.kernels, a, b)
     }
 
-    pub(crate) fn edge(&self, from: &[f32], to: &[f32]) -> EdgeCode {
-        EdgeCode::new(
-            self.kernels,
-            self.layout.params.metric,
-            from,
-            to,
-            self.layout.code_dims,
-        )
+    pub(crate) fn edge(&self, from: &[u32], to: &[u32]) -> EdgeCode {
+        self.layout.edge(self.kernels, from, to)
     }
 
     /// Writes the node's records, one a level, lowest first; returns their ids.
@@ -316,8 +322,8 @@ impl<S: PageStore> Index<'_, S> {
         Ok(ids)
     }
 
-    /// Links the diverse neighbours back to the new node; the nearest that can becomes its anchor, or
-    /// one of the others. `false` if none can.
+    /// Links the diverse neighbours, and at least [`LEAST_ASKED`], back to the new node; the nearest that
+    /// can becomes its anchor, or one of the others. `false` if none can.
     fn link_back(
         &self,
         node: &NewNode,
@@ -328,8 +334,8 @@ impl<S: PageStore> Index<'_, S> {
     ) -> Result<bool> {
         let mut anchored = false;
         let names: Vec<NodeId> = list.iter().map(|n| n.id).collect();
-        for neighbour in list {
-            if anchored && !neighbour.diverse {
+        for (asked, neighbour) in list.iter().enumerate() {
+            if anchored && !neighbour.diverse && asked >= LEAST_ASKED {
                 break;
             }
             let edge = self.edge(&neighbour.y, &node.y);
@@ -420,7 +426,7 @@ impl<S: PageStore> Index<'_, S> {
         };
         let distance = self.between(&node.y, &y);
         let edge = self.edge(&node.y, &y);
-        let query = Query::from_rotated(self, y, 0.0, 0.0);
+        let query = Query::from_stored(self, y, 0.0, 0.0);
         self.link(
             &target,
             &NewLink {
@@ -444,7 +450,7 @@ impl<S: PageStore> Index<'_, S> {
             _ => Vec::new(),
         };
         // Its tables give the distances from the target to its own neighbours.
-        let own_query = Query::from_rotated(self, target.y.to_vec(), 0.0, 0.0);
+        let own_query = Query::from_stored(self, target.y.to_vec(), 0.0, 0.0);
         self.store.write(block, |body| {
             let mut record = RecordMut::new(&self.layout, body, block, slot)?;
             let view = record.view();
@@ -480,7 +486,7 @@ impl<S: PageStore> Index<'_, S> {
 
 impl<S: PageStore> Index<'_, S> {
     /// Distances of the neighbours of `target` from it and from `new`, by their vectors.
-    fn load_lanes(&self, target: &LinkTarget, new: &[f32]) -> Result<Vec<(NodeId, LaneDistances)>> {
+    fn load_lanes(&self, target: &LinkTarget, new: &[u32]) -> Result<Vec<(NodeId, LaneDistances)>> {
         let ids = self.with_record(target.id, |record| record.neighbours().to_vec())?;
         if ids.len() < self.layout.lanes {
             return Ok(Vec::new());
@@ -502,7 +508,7 @@ pub(crate) struct LinkTarget<'a> {
     pub id: NodeId,
     pub generation: u32,
     pub level: u8,
-    pub y: &'a [f32],
+    pub y: &'a [u32],
 }
 
 /// A link that a node is to get.
@@ -526,12 +532,9 @@ fn lane_distances_coded<S: PageStore>(
     distance: f32,
 ) -> Vec<LaneDistances> {
     let view = record.view();
-    let mut sums = vec![0; index.layout.lanes];
     let (mut from_own, mut from_new) = (Vec::new(), Vec::new());
-    own.scan_codes(&view, &mut sums);
-    own.estimate(&view, index.between(&own.y, &own.y), &sums, &mut from_own);
-    new.scan_codes(&view, &mut sums);
-    new.estimate(&view, distance, &sums, &mut from_new);
+    own.estimate(&view, index.between(&own.y, &own.y), &mut from_own);
+    new.estimate(&view, distance, &mut from_new);
     let both = from_own.into_iter().zip(from_new);
     both.map(|(from_own, from_new)| LaneDistances { from_own, from_new })
         .collect()

@@ -10,24 +10,24 @@
 //! | `f_add` | 4 L |
 //! | `f_rescale` (bfloat16) | 2 L |
 //! | codes | L Dc / 8 |
-//! | own vector | 4 D, 2 D or D |
+//! | own vector | 4 D, 2 D, D or D / 8 |
 //! | anchors, one bit a lane | L / 8 |
 //! | heap TIDs | 6 each, as many as fit |
 //!
 //! D is the number of dimensions rounded up to 32; Dc is D, at most 1,024, and less where more
 //! would push the lanes off the page. L, the number of lanes, is 2m rounded up to whole FastScan blocks of 32. L1
-//! has no codes: its lanes are ids alone and L is 2m. An own vector that does not fit beside
-//! the lanes stands on the pages behind the record's.
+//! has no codes: its lanes are ids alone and L is 2m. The code of a bit string is its own first Dc
+//! bits: no factors, L is 2m, and D and Dc are multiples of 64. An own vector that does not fit
+//! beside the lanes stands on the pages behind the record's.
 
 use crate::page::{CENTRE_COORDS, CONTENT_SIZE, HEADER_SIZE, Meta, VECTOR_BYTES};
 use crate::record::RecordHeader;
+use crate::vector::Bits;
 use crate::{Error, Result};
 use distance::fastscan::{BLOCK, WORD};
 use std::mem::size_of;
 use std::ops::Range;
 
-/// Most dimensions of an index.
-pub const MAX_DIMS: u32 = 16_000;
 /// Dimensions of a code at most: FastScan sums one byte for four of them in 16 bits.
 const MAX_CODE_DIMS: usize = 1024;
 /// Heap TIDs that a record holds itself, at least.
@@ -47,13 +47,18 @@ pub enum Metric {
     Cosine = 3,
     /// Taxicab distance.
     L1 = 4,
+    /// The number of bits that differ.
+    Hamming = 5,
+    /// Jaccard distance of the sets of bits.
+    Jaccard = 6,
 }
 
 /// How a record keeps its own vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Storage {
-    /// The most precise of the others that keeps as many records on a page as `Int8`.
+    /// Of numbers, the most precise that keeps as many records on a page as `Int8`; else the only
+    /// one there is.
     Auto = 0,
     /// 4 bytes a dimension.
     Float32 = 1,
@@ -61,12 +66,25 @@ pub enum Storage {
     Float16 = 2,
     /// 1 byte a dimension.
     Int8 = 3,
+    /// 1 bit a dimension: of bit strings.
+    Bits = 4,
+}
+
+/// What a lane keeps of its neighbour beside the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneCode {
+    /// Nothing.
+    None,
+    /// The signs of the difference, and two factors ([`crate::code`]).
+    Edge,
+    /// The first bits of the neighbour itself.
+    Bits,
 }
 
 /// What an index is created with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// Dimensions of the vectors, 1 to [`MAX_DIMS`].
+    /// Dimensions of the vectors, 1 to [`Metric::max_dims`].
     pub dims: u32,
     /// The option `m`, 2 to 100.
     pub m: u16,
@@ -81,10 +99,12 @@ pub struct Params {
 pub struct Layout {
     /// The parameters, with `storage` resolved.
     pub params: Params,
-    /// Coordinates of a stored vector: `dims` rounded up to 32.
+    /// Coordinates of a stored vector: `dims` rounded up to 32, or 64 bits.
     pub padded: usize,
     /// Neighbours that a record can name.
     pub lanes: usize,
+    /// What lanes keep beside ids.
+    pub lane_code: LaneCode,
     /// Coordinates of a code; 0 without codes.
     pub code_dims: usize,
     /// Records to a page.
@@ -107,9 +127,24 @@ pub struct Layout {
 }
 
 impl Metric {
-    /// Whether edges carry codes.
-    pub fn coded(self) -> bool {
-        self != Metric::L1
+    /// Most dimensions of an index.
+    pub fn max_dims(self) -> u32 {
+        if self.of_bits() { 64_000 } else { 16_000 }
+    }
+
+    /// Whether vectors are bit strings.
+    pub fn of_bits(self) -> bool {
+        matches!(self, Metric::Hamming | Metric::Jaccard)
+    }
+
+    /// Whether there is more than one way to store vectors.
+    pub fn has_storages(self) -> bool {
+        !self.of_bits()
+    }
+
+    /// Whether vectors are rotated: distances must not change under it.
+    pub fn rotated(self) -> bool {
+        matches!(self, Metric::L2 | Metric::InnerProduct | Metric::Cosine)
     }
 
     /// Whether a centre is subtracted: distances must not change under translation.
@@ -123,18 +158,21 @@ impl Metric {
             2 => Metric::InnerProduct,
             3 => Metric::Cosine,
             4 => Metric::L1,
+            5 => Metric::Hamming,
+            6 => Metric::Jaccard,
             _ => return None,
         })
     }
 }
 
 impl Storage {
-    /// Bytes of one stored coordinate.
+    /// Bits of one stored coordinate.
     pub fn width(self) -> usize {
         match self {
-            Storage::Float32 => 4,
-            Storage::Float16 => 2,
-            Storage::Int8 | Storage::Auto => 1,
+            Storage::Float32 => 32,
+            Storage::Float16 => 16,
+            Storage::Int8 | Storage::Auto => 8,
+            Storage::Bits => 1,
         }
     }
 
@@ -143,8 +181,27 @@ impl Storage {
             1 => Storage::Float32,
             2 => Storage::Float16,
             3 => Storage::Int8,
+            4 => Storage::Bits,
             _ => return None,
         })
+    }
+}
+
+impl Params {
+    /// Whether all are in their ranges and go together.
+    fn are_valid(&self) -> bool {
+        (1..=self.metric.max_dims()).contains(&self.dims)
+            && (2..=100).contains(&self.m)
+            && (self.storage == Storage::Auto
+                || self.metric.of_bits() == (self.storage == Storage::Bits))
+    }
+
+    fn lane_code(&self) -> LaneCode {
+        match self.metric {
+            Metric::L1 => LaneCode::None,
+            Metric::L2 | Metric::InnerProduct | Metric::Cosine => LaneCode::Edge,
+            Metric::Hamming | Metric::Jaccard => LaneCode::Bits,
+        }
     }
 }
 
@@ -152,11 +209,15 @@ impl Layout {
     /// The layout of an index with these parameters.
     ///
     /// # Panics
-    /// If a parameter is out of its range.
+    /// If a parameter is out of its range, or the storage is not one of the metric's.
     pub fn new(params: Params) -> Self {
-        assert!((1..=MAX_DIMS).contains(&params.dims) && (2..=100).contains(&params.m));
+        assert!(params.are_valid());
         if params.storage != Storage::Auto {
             return Self::with_storage(params);
+        }
+        if params.metric.of_bits() {
+            let storage = Storage::Bits;
+            return Self::with_storage(Params { storage, ..params });
         }
         let int8 = Self::with_storage(Params {
             storage: Storage::Int8,
@@ -170,22 +231,23 @@ impl Layout {
     }
 
     fn with_storage(params: Params) -> Self {
-        let padded = (params.dims as usize).next_multiple_of(WORD);
-        let coded = params.metric.coded();
-        let lanes = match coded {
-            true => (2 * params.m as usize).next_multiple_of(BLOCK),
-            false => 2 * params.m as usize,
+        let lane_code = params.lane_code();
+        // Lanes and dimensions come in units; the rest is bytes of a lane beside its code.
+        let (unit, block, lane_bytes) = match lane_code {
+            LaneCode::None => (WORD, 1, 4),
+            LaneCode::Edge => (WORD, BLOCK, 4 + 4 + 2),
+            LaneCode::Bits => (Bits::UNIT, 1, 4),
         };
+        let padded = (params.dims as usize).next_multiple_of(unit);
+        let lanes = (2 * params.m as usize).next_multiple_of(block);
         let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
-        let lane_bytes = if coded { 4 + 4 + 2 } else { 4 };
         let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
-        let room = (CONTENT_SIZE - fixed) * 8 / lanes / WORD * WORD;
-        let code_dims = if coded {
-            padded.min(MAX_CODE_DIMS).min(room)
-        } else {
-            0
+        let room = (CONTENT_SIZE - fixed) * 8 / lanes / unit * unit;
+        let code_dims = match lane_code {
+            LaneCode::None => 0,
+            LaneCode::Edge | LaneCode::Bits => padded.min(MAX_CODE_DIMS).min(room),
         };
-        let vector_size = padded * params.storage.width();
+        let vector_size = padded * params.storage.width() / 8;
         let graph_size = fixed + lanes * code_dims / 8;
         let vector_pages = match graph_size + vector_size <= CONTENT_SIZE {
             true => 0,
@@ -203,10 +265,10 @@ impl Layout {
             end += size;
             end - size..end
         };
-        let per_lane = |bytes: usize| if coded { bytes * lanes } else { 0 };
+        let factors = usize::from(lane_code == LaneCode::Edge) * lanes;
         let ids = part(4 * lanes);
-        let f_add = part(per_lane(4));
-        let f_rescale = part(per_lane(2));
+        let f_add = part(4 * factors);
+        let f_rescale = part(2 * factors);
         let codes = part(lanes * code_dims / 8);
         let vector = part(inline_vector);
         let anchors = part(anchor_bytes);
@@ -216,6 +278,7 @@ impl Layout {
             params,
             padded,
             lanes,
+            lane_code,
             code_dims,
             slots,
             record_size,
@@ -245,8 +308,8 @@ impl Layout {
             metric: Metric::from_u8(meta.metric).ok_or(wrong("unknown metric"))?,
             storage: Storage::from_u8(meta.storage).ok_or(wrong("unknown storage"))?,
         };
-        if !(1..=MAX_DIMS).contains(&params.dims) || !(2..=100).contains(&params.m) {
-            return Err(wrong("dimensions or m out of range"));
+        if !params.are_valid() {
+            return Err(wrong("dimensions, m or storage out of range"));
         }
         let layout = Self::new(params);
         if (layout.record_size, layout.slots) != (meta.record_size.into(), meta.slots.into()) {
@@ -267,7 +330,7 @@ impl Layout {
 
     /// Bytes of a stored vector.
     pub fn vector_size(&self) -> usize {
-        self.padded * self.params.storage.width()
+        self.padded * self.params.storage.width() / 8
     }
 
     /// Where a slot's record is in the body of its page.
@@ -307,17 +370,21 @@ mod tests {
     #[test]
     fn parts_fit_and_are_aligned() {
         for dims in [
-            1, 2, 3, 16, 17, 100, 128, 384, 768, 1000, 1024, 1536, 2000, 3072, 9000, 16_000,
+            1, 2, 3, 16, 17, 100, 128, 384, 768, 1000, 1024, 1536, 2000, 3072, 9000, 16_000, 64_000,
         ] {
             for m in [2, 5, 16, 17, 48, 64, 100] {
-                for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1] {
-                    for storage in [
-                        Storage::Auto,
-                        Storage::Float32,
-                        Storage::Float16,
-                        Storage::Int8,
-                    ] {
-                        let l = layout(dims, m, metric, storage);
+                for metric in (1..).map_while(Metric::from_u8) {
+                    for storage in (1..).map_while(Storage::from_u8) {
+                        let params = Params {
+                            dims,
+                            m,
+                            metric,
+                            storage,
+                        };
+                        if !params.are_valid() {
+                            continue;
+                        }
+                        let l = Layout::new(params);
                         assert!(l.slots >= 1 && l.used() <= crate::page::BODY_SIZE);
                         assert!(l.tids.end <= l.record_size && l.inline_tids >= MIN_TIDS);
                         assert!(l.vector_pages == 0 || l.slots == 1);
@@ -354,5 +421,14 @@ mod tests {
                 (Storage::Float16, 1, 1024)
             ]
         );
+    }
+
+    #[test]
+    fn bits_are_their_own_codes() {
+        let got: Vec<_> = [256, 1024, 64_000]
+            .map(|d| layout(d, 16, Metric::Hamming, Storage::Auto))
+            .map(|l| (l.slots, l.code_dims, l.vector_pages, l.inline_tids))
+            .into();
+        assert_eq!(got, [(6, 256, 0, 23), (1, 1024, 0, 64), (1, 1024, 1, 64)]);
     }
 }

@@ -9,6 +9,7 @@
 //! | [`page`] | the body of a page, page kinds, the metapage |
 //! | [`layout`] | sizes and offsets that follow from dimensions, m, metric and storage |
 //! | [`record`] | a node's record: header, lanes, own vector, heap TIDs |
+//! | [`vector`] | what a vector is: numbers or bits |
 //! | [`transform`] | centring and random rotation; error bounds of what is stored |
 //! | [`code`] | 1-bit codes of edges (RaBitQ) |
 //! | [`query`] | a query prepared for scoring records |
@@ -43,8 +44,10 @@ pub mod store;
 pub mod tids;
 pub mod transform;
 pub mod vacuum;
+pub mod vector;
 
 pub use error::{Error, Result};
 pub use index::Index;
 pub use layout::{Layout, Metric, Params, Storage};
 pub use record::{NodeId, Tid};
+pub use vector::{Bits, Vector};

@@ -1,10 +1,14 @@
 //! A query prepared for scoring records, and the bounds of what its scores can be off by.
 
 use crate::index::Index;
-use crate::layout::{Metric, Storage};
+use crate::layout::{LaneCode, Metric, Storage};
 use crate::record::{Record, RecordHeader};
 use crate::store::PageStore;
+use crate::vector::{Vector, floats};
 use distance::Kernels;
+
+/// More lanes than any layout has.
+const MAX_LANES: usize = 256;
 
 /// A vector prepared for scoring records of one index.
 pub struct Query {
@@ -12,13 +16,16 @@ pub struct Query {
     storage: Storage,
     metric: Metric,
     /// The vector in stored coordinates.
-    pub y: Vec<f32>,
+    pub y: Vec<u32>,
     norm: f32,
     slack: f32,
+    code: LaneCode,
     code_dims: usize,
     tables: Vec<u8>,
     delta: f32,
     bias: f32,
+    /// Bits set in the part of the query that codes have, for Jaccard distance.
+    ones: u64,
 }
 
 /// What the operator's value for a row can be at least and at most.
@@ -32,24 +39,38 @@ pub struct Bounds {
 
 impl Query {
     /// Prepares `x` for `index`. Distances are L2 squared, the negative inner product, L2 squared of
-    /// normalised vectors for cosine, or L1: smaller is nearer.
-    pub fn new<S: PageStore>(index: &Index<S>, x: &[f32]) -> Self {
-        let rotated = index.transform.apply(x);
-        Self::from_rotated(index, rotated.y, rotated.norm, rotated.slack)
+    /// normalised vectors for cosine, L1, Hamming or Jaccard: smaller is nearer.
+    pub fn new<'a, S: PageStore>(index: &Index<S>, x: impl Into<Vector<'a>>) -> Self {
+        let point = index.transform.point(x.into());
+        Self::from_stored(index, point.words, point.norm, point.slack)
     }
 
-    /// The same from a vector in stored coordinates.
-    pub fn from_rotated<S: PageStore>(
+    /// A query for rows in whatever order.
+    pub fn of_any_order<S: PageStore>(index: &Index<S>) -> Self {
+        Self::from_stored(index, vec![0; index.layout.point_words()], 0.0, 0.0)
+    }
+
+    /// As [`Self::new`], from a vector in stored coordinates.
+    pub(crate) fn from_stored<S: PageStore>(
         index: &Index<S>,
-        y: Vec<f32>,
+        y: Vec<u32>,
         norm: f32,
         slack: f32,
     ) -> Self {
         let l = &index.layout;
-        let mut tables = vec![0; l.code_dims * 4];
-        let (delta, bias) = match l.code_dims {
-            0 => (0.0, 0.0),
-            n => distance::fastscan::build_tables(&y[..n], n, &mut tables),
+        let mut tables = Vec::new();
+        let (mut delta, mut bias) = (0.0, 0.0);
+        if l.lane_code == LaneCode::Edge {
+            let n = l.code_dims;
+            tables.resize(n * 4, 0);
+            (delta, bias) = distance::fastscan::build_tables(&floats(&y)[..n], n, &mut tables);
+        }
+        let ones = match l.params.metric {
+            Metric::Jaccard => y[..l.code_dims / 32]
+                .iter()
+                .map(|word| u64::from(word.count_ones()))
+                .sum(),
+            _ => 0,
         };
         Self {
             kernels: index.kernels,
@@ -58,31 +79,41 @@ impl Query {
             y,
             norm,
             slack,
+            code: l.lane_code,
             code_dims: l.code_dims,
             tables,
             delta,
             bias,
+            ones,
         }
     }
 
     /// Distance of a stored vector.
     #[inline]
-    pub fn own(&self, bytes: &[u8], scale: f32) -> f32 {
+    pub fn own(&self, bytes: &[u8], scale: f32) -> f64 {
         self.own_from_sum(self.own_part(bytes, 0, scale), scale)
     }
 
-    /// The sum over a part of a stored vector that begins at coordinate `start`.
+    /// The sum over a part of a stored vector that begins at coordinate `start`. A bit string is
+    /// one part.
     #[inline]
-    pub(crate) fn own_part(&self, bytes: &[u8], start: usize, scale: f32) -> f32 {
+    pub(crate) fn own_part(&self, bytes: &[u8], start: usize, scale: f32) -> f64 {
         let k = self.kernels;
-        let y = &self.y[start..start + bytes.len() / self.storage.width()];
-        match self.storage {
+        if self.storage == Storage::Bits {
+            let q = bytemuck::cast_slice(&self.y);
+            return match self.metric {
+                Metric::Jaccard => distance::jaccard((k.jaccard_parts)(q, bytes)),
+                _ => (k.hamming)(q, bytes) as f64,
+            };
+        }
+        let y = &floats(&self.y)[start..start + 8 * bytes.len() / self.storage.width()];
+        let sum = match self.storage {
             Storage::Float32 => {
                 let x = bytemuck::cast_slice(bytes);
                 match self.metric {
                     Metric::InnerProduct => (k.inner_product)(y, x),
                     Metric::L1 => (k.l1)(y, x),
-                    Metric::L2 | Metric::Cosine => (k.l2_squared)(y, x),
+                    _ => (k.l2_squared)(y, x),
                 }
             }
             Storage::Float16 => {
@@ -90,71 +121,90 @@ impl Query {
                 match self.metric {
                     Metric::InnerProduct => (k.inner_product_f16)(y, x),
                     Metric::L1 => (k.l1_f16)(y, x, scale),
-                    Metric::L2 | Metric::Cosine => (k.l2_squared_f16)(y, x, scale),
+                    _ => (k.l2_squared_f16)(y, x, scale),
                 }
             }
-            Storage::Int8 | Storage::Auto => {
+            _ => {
                 let x = bytemuck::cast_slice(bytes);
                 match self.metric {
                     Metric::InnerProduct => (k.inner_product_i8)(y, x),
                     Metric::L1 => (k.l1_i8)(y, x, scale),
-                    Metric::L2 | Metric::Cosine => (k.l2_squared_i8)(y, x, scale),
+                    _ => (k.l2_squared_i8)(y, x, scale),
                 }
             }
-        }
+        };
+        f64::from(sum)
     }
 
     /// The distance that follows from the sum over all parts.
     #[inline]
-    pub(crate) fn own_from_sum(&self, sum: f32, scale: f32) -> f32 {
+    pub(crate) fn own_from_sum(&self, sum: f64, scale: f32) -> f64 {
         let own = match self.metric {
-            Metric::InnerProduct => -sum * scale,
+            Metric::InnerProduct => -sum * f64::from(scale),
             _ => sum,
         };
-        if own.is_nan() { f32::INFINITY } else { own }
+        if own.is_nan() { f64::INFINITY } else { own }
     }
 
-    /// FastScan over the codes of a record's lanes in use.
+    /// Estimated distances of a record's neighbours, from the record's own distance and the codes
+    /// of its lanes; nothing without codes. Bit strings no longer than a code are known exactly.
     #[inline]
-    pub(crate) fn scan_codes(&self, record: &Record, sums: &mut [u16]) {
-        if self.code_dims > 0 {
-            (self.kernels.fastscan)(record.codes(), &self.tables, sums);
-        }
-    }
-
-    /// Estimated distances of a record's neighbours, from the record's own distance and the sums
-    /// of [`Self::scan_codes`].
-    #[inline]
-    pub(crate) fn estimate(&self, record: &Record, own: f32, sums: &[u16], out: &mut Vec<f32>) {
+    pub(crate) fn estimate(&self, record: &Record, own: f32, out: &mut Vec<f32>) {
         out.clear();
-        if self.code_dims == 0 {
-            return;
-        }
         let degree = usize::from(record.header().degree);
-        out.resize(degree, 0.0);
-        (self.kernels.estimate)(
-            &sums[..degree],
-            &record.f_add()[..degree],
-            &record.f_rescale()[..degree],
-            self.delta,
-            self.bias,
-            own,
-            out,
-        );
+        match self.code {
+            LaneCode::None => {}
+            LaneCode::Edge => {
+                let mut sums = [0; MAX_LANES];
+                let lanes = record.f_add().len();
+                (self.kernels.fastscan)(record.codes(), &self.tables, &mut sums[..lanes]);
+                out.resize(degree, 0.0);
+                (self.kernels.estimate)(
+                    &sums[..degree],
+                    &record.f_add()[..degree],
+                    &record.f_rescale()[..degree],
+                    self.delta,
+                    self.bias,
+                    own,
+                    out,
+                );
+            }
+            LaneCode::Bits => {
+                let q = &bytemuck::cast_slice(&self.y)[..self.code_dims / 8];
+                let codes = &record.codes()[..degree * q.len()];
+                match self.metric {
+                    Metric::Jaccard => {
+                        let mut counts = [(0, 0); MAX_LANES];
+                        (self.kernels.jaccard_lanes)(codes, q, &mut counts[..degree]);
+                        let in_q = self.ones;
+                        out.extend(counts[..degree].iter().map(|&(common, in_code)| {
+                            let parts = (common.into(), in_code.into(), in_q);
+                            distance::jaccard(parts) as f32
+                        }));
+                    }
+                    _ => {
+                        let mut counts = [0; MAX_LANES];
+                        (self.kernels.hamming_lanes)(codes, q, &mut counts[..degree]);
+                        let whole = 32 * self.y.len();
+                        let scale = whole as f32 / self.code_dims as f32;
+                        out.extend(counts[..degree].iter().map(|&n| scale * f32::from(n)));
+                    }
+                }
+            }
+        }
     }
 
     /// Bounds of the operator's value for a row whose stored vector is `own` away.
     ///
     /// They allow for the error of what is stored, for rounding in the rotation of both vectors,
     /// and for rounding of the sums, here and in the operator.
-    pub fn bounds(&self, own: f32, header: &RecordHeader) -> Bounds {
+    pub fn bounds(&self, own: f64, header: &RecordHeader) -> Bounds {
         const UNKNOWN: Bounds = Bounds {
             lower: f64::NEG_INFINITY,
             upper: f64::INFINITY,
         };
         let sum_error = (self.y.len() as f64 / 8.0 + 32.0) * 6.0e-8;
         let err = f64::from(header.err) + f64::from(self.slack);
-        let own = f64::from(own);
         let (lower, upper) = match self.metric {
             Metric::InnerProduct => {
                 let (q, x) = (f64::from(self.norm), f64::from(header.norm));
@@ -172,6 +222,7 @@ impl Query {
                 let off = err + 2.0 * sum_error * own;
                 (own - off, own + off)
             }
+            Metric::Hamming | Metric::Jaccard => (own, own),
             Metric::L2 | Metric::Cosine => {
                 // Squares of distances below this vanish in f32.
                 const UNDERFLOW: f64 = 1e-17;

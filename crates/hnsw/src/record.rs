@@ -4,7 +4,7 @@
 //! and have checked what the header says of lengths, so that no later access can be out of range.
 
 use crate::code::EdgeCode;
-use crate::layout::Layout;
+use crate::layout::{LaneCode, Layout};
 use crate::page::{Body, PageKind};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
@@ -211,7 +211,7 @@ impl<'a> Record<'a> {
         bytemuck::cast_slice(&self.bytes[self.layout.f_rescale.clone()])
     }
 
-    /// Codes of all lanes, packed for FastScan.
+    /// Codes of all lanes: packed for FastScan, or bit strings one behind the other.
     #[inline]
     pub fn codes(&self) -> &'a [u8] {
         &self.bytes[self.layout.codes.clone()]
@@ -240,12 +240,17 @@ impl<'a> Record<'a> {
     /// The code of a lane.
     pub fn edge(&self, lane: usize) -> EdgeCode {
         let l = self.layout;
+        let size = l.code_dims / 8;
         let mut edge = EdgeCode::default();
-        if l.code_dims > 0 {
-            edge.f_add = self.f_add()[lane];
-            edge.f_rescale = self.f_rescale()[lane];
-            let bits = &mut edge.bits[..l.code_dims / 8];
-            distance::fastscan::get_lane(self.codes(), l.lanes, l.code_dims, lane, bits);
+        let bits = &mut edge.bits[..size];
+        match l.lane_code {
+            LaneCode::None => {}
+            LaneCode::Edge => {
+                distance::fastscan::get_lane(self.codes(), l.lanes, l.code_dims, lane, bits);
+                edge.f_add = self.f_add()[lane];
+                edge.f_rescale = self.f_rescale()[lane];
+            }
+            LaneCode::Bits => bits.copy_from_slice(&self.codes()[lane * size..][..size]),
         }
         edge
     }
@@ -315,15 +320,22 @@ impl<'a> RecordMut<'a> {
         }
         self.u32_lane(lane, id);
         self.set_anchor(lane, anchor);
-        if l.code_dims > 0 {
-            let f_add: &mut [f32] = bytemuck::cast_slice_mut(&mut self.bytes[l.f_add.clone()]);
-            f_add[lane] = edge.f_add;
-            let f_rescale: &mut [u16] =
-                bytemuck::cast_slice_mut(&mut self.bytes[l.f_rescale.clone()]);
-            f_rescale[lane] = edge.f_rescale;
-            let bits = &edge.bits[..l.code_dims / 8];
-            let codes = &mut self.bytes[l.codes.clone()];
-            distance::fastscan::set_lane(codes, l.lanes, l.code_dims, lane, bits);
+        let size = l.code_dims / 8;
+        let bits = &edge.bits[..size];
+        match l.lane_code {
+            LaneCode::None => {}
+            LaneCode::Edge => {
+                let f_add: &mut [f32] = bytemuck::cast_slice_mut(&mut self.bytes[l.f_add.clone()]);
+                f_add[lane] = edge.f_add;
+                let f_rescale: &mut [u16] =
+                    bytemuck::cast_slice_mut(&mut self.bytes[l.f_rescale.clone()]);
+                f_rescale[lane] = edge.f_rescale;
+                let codes = &mut self.bytes[l.codes.clone()];
+                distance::fastscan::set_lane(codes, l.lanes, l.code_dims, lane, bits);
+            }
+            LaneCode::Bits => {
+                self.bytes[l.codes.clone()][lane * size..][..size].copy_from_slice(bits);
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Level 0 is searched with a beam of `ef_search`. When its nodes have been returned, the search goes
 //! on from the nearest candidates that had not got into the beam, twice as many each time. Distances are bounds
-//! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's is said
-//! to be exact, so that only the others have to be compared by their true distances.
+//! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's, or is
+//! a single value, is said to be exact, so that only the others have to be compared by their true distances.
 
 use crate::index::Index;
 use crate::query::{Bounds, Query};
@@ -288,9 +288,10 @@ impl Scan {
             if self.settings.resume == Resume::Strict && late {
                 continue;
             }
-            let apart_from_next = self.found.peek().is_none_or(|n| upper < n.bounds.lower);
+            let apart_from_next = || self.found.peek().is_none_or(|n| upper < n.bounds.lower);
             let exact = self.settings.resume == Resume::Relaxed
-                || apart_from_next && self.last_upper < lower;
+                || lower == upper
+                || self.last_upper < lower && apart_from_next();
             self.last_lower = self.last_lower.max(lower);
             self.last_upper = self.last_upper.max(upper);
             if exact {
@@ -388,7 +389,7 @@ impl Scan {
             let alive = header.kind == SlotKind::Node as u8 || header.link != NONE;
             if has_rows && alive && !known.contains(visit.id) {
                 found.push(Found {
-                    bounds: query.bounds(visit.own, header),
+                    bounds: query.bounds(visit.precise, header),
                     own: visit.own,
                     owner: Owner {
                         id: visit.id,

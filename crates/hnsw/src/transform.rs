@@ -9,6 +9,7 @@
 
 use crate::layout::{Layout, Metric, Storage};
 use crate::page::Meta;
+use crate::vector::Vector;
 use distance::Kernels;
 
 /// Unit roundoff of f32.
@@ -52,9 +53,9 @@ impl Transform {
     /// The transform of an index; `centre` is empty or has one value a dimension.
     pub fn new(layout: &Layout, meta: &Meta, centre: Vec<f32>) -> Self {
         let words = layout.padded.div_ceil(64) * 4;
-        let signs = match layout.params.metric {
-            Metric::L1 => Vec::new(),
-            _ => (0..words as u64)
+        let signs = match layout.params.metric.rotated() {
+            false => Vec::new(),
+            true => (0..words as u64)
                 .map(|i| splitmix64(meta.seed.wrapping_add(i)))
                 .collect(),
         };
@@ -68,8 +69,11 @@ impl Transform {
     }
 
     /// Whether a vector goes into the index: under cosine distance, those of length zero do not.
-    pub fn indexable(&self, x: &[f32]) -> bool {
-        self.metric != Metric::Cosine || x.iter().any(|&v| v != 0.0)
+    pub fn indexable<'a>(&self, x: impl Into<Vector<'a>>) -> bool {
+        match x.into() {
+            Vector::Dense(x) => self.metric != Metric::Cosine || x.iter().any(|&v| v != 0.0),
+            Vector::Bits(_) => true,
+        }
     }
 
     /// Centres and rotates `x`.
@@ -77,7 +81,7 @@ impl Transform {
         let norm = norm(x);
         let mut y = self.prepare(x, norm);
         let mut slack = 0.0;
-        if self.metric != Metric::L1 {
+        if self.metric.rotated() {
             let size = norm_f32(&y);
             for (y, c) in y.iter_mut().zip(&self.centre) {
                 *y -= c;
@@ -144,9 +148,8 @@ impl Transform {
 }
 
 impl Stored {
-    /// Encodes a vector for a layout's storage.
-    pub fn encode(kernels: &Kernels, layout: &Layout, rotated: &Rotated) -> Self {
-        let y = &rotated.y;
+    /// Encodes coordinates, whose rounding error is bounded by `slack`, for a layout's storage.
+    pub fn encode(kernels: &Kernels, layout: &Layout, y: &[f32], slack: f32) -> Self {
         let mut bytes = vec![0; layout.vector_size()];
         let max = y.iter().fold(0.0f32, |m, v| m.max(v.abs()));
         let scale = match layout.params.storage {
@@ -163,7 +166,8 @@ impl Stored {
                 bytes.copy_from_slice(bytemuck::cast_slice(&half));
                 scale
             }
-            Storage::Int8 | Storage::Auto => {
+            // The only other one of numbers.
+            Storage::Int8 | Storage::Auto | Storage::Bits => {
                 let scale = distance::quantize::i8_scale(y);
                 distance::quantize::encode_i8(y, scale, bytemuck::cast_slice_mut(&mut bytes));
                 scale
@@ -187,7 +191,7 @@ impl Stored {
             _ => sizes.map(|v| v * v).sum::<f64>().sqrt(),
         };
         let lost = lost * (1.0 + 1e-6) + 2.0 * f64::from(UNIT) * size;
-        let err = lost as f32 * (1.0 + 2.0 * UNIT) + rotated.slack;
+        let err = lost as f32 * (1.0 + 2.0 * UNIT) + slack;
         Self {
             bytes,
             scale,
@@ -210,7 +214,7 @@ pub fn decode(kernels: &Kernels, storage: Storage, bytes: &[u8], scale: f32, out
                 (kernels.decode_f16)(&values, scale, out);
             }
         },
-        Storage::Int8 | Storage::Auto => {
+        Storage::Int8 | Storage::Auto | Storage::Bits => {
             (kernels.decode_i8)(bytemuck::cast_slice(bytes), scale, out)
         }
     }
@@ -234,10 +238,14 @@ fn norm_f32(x: &[f32]) -> f32 {
 
 /// Hash of a vector's bits; -0 and 0 count as equal, as they are to the type's `=`.
 pub fn hash(x: &[f32]) -> u32 {
+    hash_words(x.iter().map(|&v| if v == 0.0 { 0 } else { v.to_bits() }))
+}
+
+/// Hash of a row of words.
+pub fn hash_words(words: impl Iterator<Item = u32>) -> u32 {
     let mut h = 0x9E37_79B9_7F4A_7C15u64;
-    for &v in x {
-        let bits = if v == 0.0 { 0 } else { v.to_bits() };
-        h = (h ^ u64::from(bits)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+    for word in words {
+        h = (h ^ u64::from(word)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
         h ^= h >> 32;
     }
     (h >> 16) as u32

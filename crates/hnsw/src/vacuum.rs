@@ -477,7 +477,7 @@ fn repair_page<S: PageStore>(
 struct Replacement {
     id: NodeId,
     distance: f32,
-    y: Vec<f32>,
+    y: Vec<u32>,
 }
 
 /// Replaces the lanes of one list that lead to dead nodes.
@@ -492,7 +492,7 @@ fn repair_list<S: PageStore>(
         return Ok(());
     };
     let neighbours = index.with_record(id, |r| r.neighbours().to_vec())?;
-    let query = Query::from_rotated(index, y.clone(), header.norm, 0.0);
+    let query = Query::from_stored(index, y.clone(), header.norm, 0.0);
     let lost: Vec<NodeId> = neighbours
         .iter()
         .copied()
@@ -560,7 +560,7 @@ fn load_replacement<S: PageStore>(
     index: &Index<S>,
     id: NodeId,
     level: u8,
-    y: &[f32],
+    y: &[u32],
 ) -> Result<Option<Replacement>> {
     let Some((header, other)) = index.load(id, level)? else {
         return Ok(None);

@@ -55,8 +55,23 @@ proptest! {
     }
 
     #[test]
+    fn hamming(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(3, 3, Metric::Hamming, Storage::Auto), &ops);
+    }
+
+    #[test]
+    fn jaccard(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(20, 8, Metric::Jaccard, Storage::Auto), &ops);
+    }
+
+    #[test]
     fn split_records(ops in proptest::collection::vec(op(), 1..12)) {
         interleave(params(2200, 4, Metric::L2, Storage::Float32), &ops);
+    }
+
+    #[test]
+    fn split_records_of_bits(ops in proptest::collection::vec(op(), 1..12)) {
+        interleave(params(1000, 20, Metric::Hamming, Storage::Auto), &ops);
     }
 }
 

@@ -102,6 +102,16 @@ fn l1() {
 }
 
 #[test]
+fn hamming() {
+    damage_all_kinds(3, Metric::Hamming, Storage::Auto, 1);
+}
+
+#[test]
+fn jaccard() {
+    damage_all_kinds(30, Metric::Jaccard, Storage::Auto, 1);
+}
+
+#[test]
 fn split_records() {
     damage_all_kinds(2100, Metric::L2, Storage::Float32, 20);
 }
@@ -109,7 +119,7 @@ fn split_records() {
 /// Headers and lanes of every slot, not of the first on a page alone.
 #[test]
 fn every_slot() {
-    for metric in [Metric::L2, Metric::L1] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
         let original = sample(8, metric, Storage::Float32);
         let params = params(8, 3, metric, Storage::Float32);
         let layout = hnsw::Layout::new(params);
@@ -132,7 +142,12 @@ fn every_slot() {
 /// The file ends early, pages are empty, or stand in the place of others.
 #[test]
 fn whole_pages() {
-    for (dims, metric) in [(8, Metric::L2), (24, Metric::L1), (2100, Metric::L2)] {
+    for (dims, metric) in [
+        (8, Metric::L2),
+        (24, Metric::L1),
+        (2100, Metric::L2),
+        (5, Metric::Hamming),
+    ] {
         let original = sample(dims, metric, Storage::Float32);
         for block in 0..original.len() {
             survive(&original[..block], format!("the first {block} blocks"));
@@ -217,7 +232,7 @@ proptest! {
 
     #[test]
     fn random_bytes(
-        kind in 0usize..4,
+        kind in 0..METRICS.len(),
         changes in proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u8>()), 1..30),
     ) {
         use std::sync::OnceLock;

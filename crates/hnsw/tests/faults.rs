@@ -80,7 +80,7 @@ fn refuse_each(
                 "write {n}: {row:?} is not found"
             );
         }
-        let more = clustered(12, index.layout().params.dims as usize, 77);
+        let more = clustered(12, dims(&index), 77);
         insert_rows(&mut index, &more[..6], 5000, 40);
         // Rows of a transaction that failed are dead.
         let dead = |t: Tid| t.block >= UNCOMMITTED || t.block < 5000 && gone(t);
@@ -121,8 +121,8 @@ fn nothing(_: Tid) -> bool {
 
 fn insert_at(level: u8) -> impl Fn(&mut Index<MemoryStore>) -> Result<()> {
     move |index| {
-        let dims = index.layout().params.dims as usize;
-        index.insert(&clustered(3, dims, 55)[1], uncommitted(0), level, 40)
+        let dims = dims(index);
+        insert_on(index, &clustered(3, dims, 55)[1], uncommitted(0), level, 40)
     }
 }
 
@@ -199,7 +199,7 @@ fn with_twins(dims: usize, copies: usize, metric: Metric) -> Base {
 
 #[test]
 fn rows_beyond_a_record() {
-    for metric in [Metric::L2, Metric::L1] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
         let layout = hnsw::Layout::new(params(8, 3, metric, Storage::Float32));
         let (inline, list) = (layout.inline_tids, hnsw::tids::capacity(&layout));
         // The next row is the first of a list, in the middle of one, the first of a second.
@@ -207,10 +207,10 @@ fn rows_beyond_a_record() {
             let base = with_twins(8, copies, metric);
             let x = base.rows[11].1.clone();
             refuse_each(&base, nothing, |index| {
-                index.insert(&x, uncommitted(0), 0, 40)
+                insert_on(index, &x, uncommitted(0), 0, 40)
             });
             refuse_each(&base, nothing, |index| {
-                (0..3).try_for_each(|i| index.insert(&x, uncommitted(i), 0, 40))
+                (0..3).try_for_each(|i| insert_on(index, &x, uncommitted(i), 0, 40))
             });
         }
     }
@@ -233,7 +233,7 @@ fn vacuum_with_repair() {
 
 #[test]
 fn vacuum_of_lists() {
-    for metric in [Metric::L2, Metric::L1] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
         let base = with_twins(8, 150, metric);
         let half = |t: Tid| t.block.is_multiple_of(2);
         refuse_each(&base, half, vacuum_of(half));
@@ -245,7 +245,7 @@ fn vacuum_of_lists() {
 /// Own vectors on pages apart, in new pages and in those that a vacuum freed.
 #[test]
 fn split_records() {
-    for metric in [Metric::L2, Metric::L1] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
         let mut base = base(4500, 14, metric, Storage::Float32);
         refuse_each(&base, nothing, insert_at(0));
         refuse_each(&base, nothing, insert_at(1));
@@ -268,9 +268,7 @@ fn failed_inserts_leave_no_space_behind() {
         let blocks = base.store.blocks();
         for round in 0..40 {
             base.store.fail_after(Some(1 + round % 4));
-            index
-                .insert(&x, uncommitted(0), 1, 40)
-                .expect_err("a write is refused");
+            insert_on(&mut index, &x, uncommitted(0), 1, 40).expect_err("a write is refused");
             base.store.fail_after(None);
             vacuum(&mut index, 40, |t| t.block >= UNCOMMITTED).expect("vacuum");
             connected(&mut index);

@@ -84,6 +84,8 @@ fn split_records() {
     both(100, 4096, 8, Metric::L1, Storage::Float32, 60, 0.95);
     both(30, 16_000, 16, Metric::L2, Storage::Float32, 40, 0.95);
     both(30, 16_000, 16, Metric::Cosine, Storage::Int8, 40, 0.95);
+    both(60, 16_000, 16, Metric::Hamming, Storage::Auto, 40, 0.95);
+    both(60, 1000, 100, Metric::Jaccard, Storage::Auto, 40, 0.95);
 }
 
 #[test]

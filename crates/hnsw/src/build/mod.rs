@@ -18,7 +18,8 @@ use crate::insert::random_level;
 use crate::layout::{Layout, Metric, Params, Storage};
 use crate::page::Meta;
 use crate::record::Tid;
-use crate::transform::{self, Stored, Transform, splitmix64};
+use crate::transform::{Transform, splitmix64};
+use crate::vector::{Vector, floats};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use distance::Kernels;
@@ -52,7 +53,8 @@ struct Row {
 
 /// Rows on their way to a worker.
 pub struct Batch {
-    values: Vec<f32>,
+    /// The vectors, one behind the other.
+    words: Vec<u32>,
     rows: Vec<Row>,
 }
 
@@ -64,7 +66,8 @@ pub struct Job<A: Arena> {
 
 /// Up to [`BATCH`] nodes.
 pub struct Block<A: Arena> {
-    /// Vectors that the build computes with: int8, each followed by a [`WorkTail`], or float32 for L1.
+    /// Vectors that the build computes with: int8, each followed by a [`WorkTail`], of metrics that
+    /// rotate; else the words of the vector.
     work: A::Bytes,
     /// Vectors as they will be stored, where that is not `work`.
     stored: Option<A::Bytes>,
@@ -124,7 +127,7 @@ impl Batch {
     /// An empty batch.
     pub fn new(layout: &Layout) -> Self {
         Self {
-            values: Vec::with_capacity(BATCH * layout.params.dims as usize),
+            words: Vec::with_capacity(BATCH * layout.vector_words()),
             rows: Vec::with_capacity(BATCH),
         }
     }
@@ -142,11 +145,6 @@ impl Batch {
     /// Whether it takes no more rows.
     pub fn is_full(&self) -> bool {
         self.rows.len() == BATCH
-    }
-
-    /// The vectors, one after the other.
-    pub fn values(&self) -> &[f32] {
-        &self.values
     }
 }
 
@@ -191,11 +189,11 @@ impl<A: Arena> Builder<A> {
     }
 
     /// Adds a row to a batch that is not full.
-    pub fn push(&self, batch: &mut Batch, x: &[f32], tid: Tid) {
+    pub fn push<'x>(&self, batch: &mut Batch, x: impl Into<Vector<'x>>, tid: Tid) {
         let row = self.rows.fetch_add(1, Ordering::Relaxed);
         let uniform = (splitmix64(self.meta.seed ^ row) >> 11) as f64 / (1u64 << 53) as f64;
         let level = random_level(uniform.max(f64::MIN_POSITIVE), self.layout.level_factor());
-        batch.values.extend_from_slice(x);
+        x.into().append_to(&mut batch.words);
         batch.rows.push(Row { tid, level });
     }
 
@@ -204,14 +202,13 @@ impl<A: Arena> Builder<A> {
         let rows = batch.rows.len();
         let l = &self.layout;
         let levels: usize = batch.rows.iter().map(|r| usize::from(r.level)).sum();
-        let same = match l.params.metric {
-            Metric::L1 => Storage::Float32,
-            _ => Storage::Int8,
+        let same = match l.params.metric.rotated() {
+            true => l.params.storage == Storage::Int8,
+            false => matches!(l.params.storage, Storage::Float32 | Storage::Bits),
         };
-        let apart = l.params.storage != same;
         let block = Block {
             work: arena.bytes(rows * self.work_size())?,
-            stored: apart
+            stored: (!same)
                 .then(|| arena.bytes(rows * l.vector_size()))
                 .transpose()?,
             lists: arena.words(rows * graph::stride(l))?,
@@ -224,10 +221,11 @@ impl<A: Arena> Builder<A> {
     /// Puts a batch into the graph. Called by workers; stops early after [`Self::stop`].
     pub fn run(&self, job: Job<A>) -> Result<()> {
         let Job { batch, mut block } = job;
-        let dims = self.layout.params.dims as usize;
+        let vectors = batch.words.chunks_exact(self.layout.vector_words());
         let mut upper = 0;
-        for (i, (x, row)) in batch.values.chunks_exact(dims).zip(&batch.rows).enumerate() {
+        for (i, (words, row)) in vectors.zip(&batch.rows).enumerate() {
             self.check_stop()?;
+            let x = self.layout.vector(words);
             let node = self.encode(&mut block, i, x, row, upper);
             block.nodes.push(node);
             upper += u32::from(row.level);
@@ -258,29 +256,31 @@ impl<A: Arena> Builder<A> {
 
     /// Bytes of a vector that the build computes with.
     fn work_size(&self) -> usize {
-        match self.layout.params.metric {
-            Metric::L1 => 4 * self.layout.padded,
-            _ => self.layout.padded + WORK_TAIL,
+        let l = &self.layout;
+        match l.params.metric.rotated() {
+            true => l.padded + WORK_TAIL,
+            false => l.point_words() * 4,
         }
     }
 
     /// Writes row `i` of a block.
-    fn encode(&self, block: &mut Block<A>, i: usize, x: &[f32], row: &Row, upper: u32) -> Node {
-        let rotated = self.transform.apply(x);
-        let stored = Stored::encode(self.kernels, &self.layout, &rotated);
+    fn encode(&self, block: &mut Block<A>, i: usize, x: Vector, row: &Row, upper: u32) -> Node {
+        let point = self.transform.point(x);
+        let stored = self.layout.encode(self.kernels, &point);
         let size = self.layout.vector_size();
         if let Some(bytes) = &mut block.stored {
             bytes[i * size..][..size].copy_from_slice(&stored.bytes);
         }
         let size = self.work_size();
         let work = &mut block.work[i * size..][..size];
-        if self.layout.params.metric == Metric::L1 {
-            work.copy_from_slice(bytemuck::cast_slice(&rotated.y));
+        if !self.layout.params.metric.rotated() {
+            work.copy_from_slice(bytemuck::cast_slice(&point.words));
         } else {
+            let y = floats(&point.words);
             let (codes, tail) = work.split_at_mut(self.layout.padded);
             let codes: &mut [i8] = bytemuck::cast_slice_mut(codes);
-            let scale = distance::quantize::i8_scale(&rotated.y);
-            distance::quantize::encode_i8(&rotated.y, scale, codes);
+            let scale = distance::quantize::i8_scale(y);
+            distance::quantize::encode_i8(y, scale, codes);
             let square = scale * scale * (self.kernels.dot_i8)(codes, codes) as f32;
             tail.copy_from_slice(bytemuck::bytes_of(&WorkTail { scale, square }));
         }
@@ -288,8 +288,8 @@ impl<A: Arena> Builder<A> {
             tid: row.tid,
             level: row.level,
             upper,
-            hash: transform::hash(x),
-            norm: rotated.norm,
+            hash: x.hash(),
+            norm: point.norm,
             scale: stored.scale,
             err: stored.err,
         }
@@ -334,8 +334,9 @@ impl<A: Arena> Builder<A> {
     /// Distance of two vectors that the build computes with.
     #[inline]
     fn work_distance(&self, a: &[u8], b: &[u8]) -> f32 {
-        if self.layout.params.metric == Metric::L1 {
-            let d = (self.kernels.l1)(bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+        if !self.layout.params.metric.rotated() {
+            let words = |work| bytemuck::cast_slice::<u8, u32>(work);
+            let d = self.layout.between(self.kernels, words(a), words(b));
             return d.min(f32::MAX);
         }
         let (a, m) = a.split_at(self.layout.padded);
@@ -361,8 +362,9 @@ impl<A: Arena> Builder<A> {
     fn twin(&self, node: u32, near: &[(f32, u32)]) -> Option<u32> {
         // The working copies of twins are equal, and their distance is no more than rounding.
         let farthest = match self.layout.params.metric {
-            Metric::InnerProduct => f32::INFINITY,
-            Metric::L1 => 0.0,
+            // A vector is not its own nearest, nor a bit string without a bit.
+            Metric::InnerProduct | Metric::Jaccard => f32::INFINITY,
+            Metric::L1 | Metric::Hamming => 0.0,
             Metric::L2 | Metric::Cosine => {
                 let (_, tail) = self.work(node).split_at(self.layout.padded);
                 1e-3 * bytemuck::from_bytes::<WorkTail>(tail).square

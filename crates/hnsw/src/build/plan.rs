@@ -9,10 +9,10 @@ use super::graph::List;
 use super::{Arena, Builder};
 use crate::code::EdgeCode;
 use crate::index::write_centre;
-use crate::layout::Layout;
+use crate::layout::{LaneCode, Layout};
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
 use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
-use crate::{Error, Result, alloc, tids, transform};
+use crate::{Error, Result, alloc, tids};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
@@ -227,18 +227,18 @@ impl<A: Arena> Plan<'_, A> {
         if b.layout.vector_pages == 0 {
             record.vector().copy_from_slice(b.stored(node));
         }
-        let storage = b.layout.params.storage;
-        let mut own = vec![0.0; b.layout.padded];
-        let mut other = own.clone();
-        transform::decode(b.kernels, storage, b.stored(node), info.scale, &mut own);
+        let (mut own, mut other) = (Vec::new(), Vec::new());
+        let decode = |node, scale, to: &mut Vec<u32>| {
+            to.clear();
+            b.layout.decode(b.kernels, b.stored(node), scale, to);
+        };
+        decode(node, info.scale, &mut own);
         for (lane, neighbour) in b.list(node, level).ids().enumerate() {
-            let to = b.node(neighbour);
-            let edge = match b.layout.code_dims {
-                0 => EdgeCode::default(),
-                dims => {
-                    let stored = b.stored(neighbour);
-                    transform::decode(b.kernels, storage, stored, to.scale, &mut other);
-                    EdgeCode::new(b.kernels, b.layout.params.metric, &own, &other, dims)
+            let edge = match b.layout.lane_code {
+                LaneCode::None => EdgeCode::default(),
+                _ => {
+                    decode(neighbour, b.node(neighbour).scale, &mut other);
+                    b.layout.edge(b.kernels, &own, &other)
                 }
             };
             let anchor = level == 0 && self.anchors[node as usize].contains(&(lane as u8));

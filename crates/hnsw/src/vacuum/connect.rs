@@ -140,7 +140,7 @@ fn attach<S: PageStore>(
     };
     let orphan = Orphan {
         id,
-        query: Query::from_rotated(index, y, header.norm, 0.0),
+        query: Query::from_stored(index, y, header.norm, 0.0),
     };
     let mut near = Vec::new();
     for neighbour in index.with_record(id, |r| r.neighbours().to_vec())? {

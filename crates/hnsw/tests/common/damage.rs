@@ -22,7 +22,7 @@ pub fn sample(dims: usize, metric: Metric, storage: Storage) -> Vec<Body> {
     data.extend(vec![data[3].clone(); if dims > 1000 { 1400 } else { 90 }]);
     insert_rows(&mut index, &data, 0, 40);
     vacuum(&mut index, 40, |t| t.block < 24 && t.block % 5 == 4).expect("vacuum");
-    index.insert(&data[20], tid(9000), 2, 40).expect("insert");
+    insert_on(&mut index, &data[20], tid(9000), 2, 40).expect("insert");
     // A vacuum that is cut short leaves dead nodes.
     store.fail_after(Some(8));
     vacuum(&mut index, 40, |t| t.block < 24 && t.block % 5 == 2).expect_err("refused");
@@ -58,7 +58,7 @@ pub fn survive(pages: &[Body], what: impl Into<String>) -> usize {
         |index, q| drain(index, q, settings(10, Resume::Strict)),
         |index, q| drain(index, q, settings(3, Resume::Relaxed)),
         |index, q| insert_row(index, q, tid(7000), &mut Rng::new(1), 20),
-        |index, q| index.insert(q, tid(7001), 1, 20),
+        |index, q| insert_on(index, q, tid(7001), 1, 20),
         |index, _| check(index).map(|_| ()),
         |index, _| vacuum(index, 20, |t| t.block.is_multiple_of(3)).map(|_| ()),
         |index, _| count(index).map(|_| ()),
@@ -71,7 +71,7 @@ pub fn survive(pages: &[Body], what: impl Into<String>) -> usize {
         }
         store.limit_reads(Some(store.reads() + MOST_READS));
         let result = Index::open(&store).and_then(|mut index| {
-            let dims = index.layout().params.dims as usize;
+            let dims = dims(&index);
             let q: Vec<f32> = (0..dims).map(|i| 0.3 + i as f32 * 0.01).collect();
             operation(&mut index, &q)
         });

@@ -1,4 +1,7 @@
 //! Shared by the tests: deterministic data, operator values, builds, inserts and scans.
+//!
+//! Data are rows of numbers whatever the metric. For bit strings each number becomes a run of bits
+//! ([`Value`]), so that what is near stays near.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod damage;
@@ -12,10 +15,19 @@ use hnsw::query::Query;
 use hnsw::record::MAX_LEVEL;
 use hnsw::scan::{Resume, Row, Scan, Settings};
 use hnsw::transform::splitmix64;
-use hnsw::{Index, Metric, Params, Storage, Tid};
+use hnsw::{Bits, Index, Metric, Params, Storage, Tid, Vector};
 use std::sync::Mutex;
 
-pub const METRICS: [Metric; 4] = [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1];
+pub const METRICS: [Metric; 6] = [
+    Metric::L2,
+    Metric::InnerProduct,
+    Metric::Cosine,
+    Metric::L1,
+    Metric::Hamming,
+    Metric::Jaccard,
+];
+/// Those of numbers.
+pub const DENSE: [Metric; 4] = [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1];
 pub const STORAGES: [Storage; 3] = [Storage::Float32, Storage::Float16, Storage::Int8];
 pub const SEED: u64 = 42;
 
@@ -93,6 +105,76 @@ pub fn overlapping(n: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
         .collect()
 }
 
+/// A row as an index takes it.
+pub enum Value {
+    Dense(Vec<f32>),
+    Bits(usize, Vec<u8>),
+}
+
+impl Value {
+    /// Of a bit string, a number is a run of bits of which as many are set as it is large.
+    pub fn new(metric: Metric, x: &[f32]) -> Self {
+        if !metric.of_bits() {
+            return Value::Dense(x.to_vec());
+        }
+        let run = run(x.len());
+        let mut bytes = vec![0u8; (run * x.len()).div_ceil(8)];
+        for (i, v) in x.iter().enumerate() {
+            let set = ((v - 0.5) * 10.0 + run as f32 / 2.0).clamp(0.0, run as f32);
+            for bit in i * run..i * run + set as usize {
+                bytes[bit / 8] |= 128 >> (bit % 8);
+            }
+        }
+        Value::Bits(run * x.len(), bytes)
+    }
+
+    /// A row of as many dimensions as the index says it has, which may be damaged.
+    pub fn of(index: &Index<MemoryStore>, x: &[f32]) -> Self {
+        let params = index.layout().params;
+        match Value::new(params.metric, x) {
+            Value::Bits(_, mut bytes) => {
+                let length = params.dims as usize;
+                bytes.resize(length.div_ceil(8), 0);
+                if let Some(last) = bytes.last_mut() {
+                    *last &= u8::MAX << (8 * length.div_ceil(8) - length);
+                }
+                Value::Bits(length, bytes)
+            }
+            value => value,
+        }
+    }
+
+    pub fn vector(&self) -> Vector<'_> {
+        match self {
+            Value::Dense(x) => Vector::Dense(x),
+            &Value::Bits(length, ref bytes) => Vector::Bits(Bits { length, bytes }),
+        }
+    }
+
+    /// What equal rows have in common.
+    pub fn key(&self) -> Vec<u32> {
+        match self {
+            Value::Dense(x) => x.iter().map(|v| v.to_bits()).collect(),
+            Value::Bits(_, bytes) => bytes.iter().map(|&b| b.into()).collect(),
+        }
+    }
+}
+
+/// Bits that stand for one of `dims` numbers: no round number, and no more than an index takes.
+fn run(dims: usize) -> usize {
+    (Metric::Hamming.max_dims() as usize / dims).min(61)
+}
+
+/// How many numbers the rows of an index are made of; any number if [`params`] did not make it.
+pub fn dims(index: &Index<MemoryStore>) -> usize {
+    let params = index.layout().params;
+    let dims = params.dims as usize;
+    match params.metric.of_bits() {
+        true => (1..dims).find(|n| n * run(*n) == dims).unwrap_or(3),
+        false => dims,
+    }
+}
+
 /// What the SQL operator gives for two vectors.
 pub fn operator(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     match metric {
@@ -104,10 +186,29 @@ pub fn operator(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
             let similarity = f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt();
             1.0 - similarity.clamp(-1.0, 1.0)
         }
+        Metric::Hamming | Metric::Jaccard => {
+            let (a, b) = (Value::new(metric, a).key(), Value::new(metric, b).key());
+            let count = |f: fn(u32, u32) -> u32| -> u32 {
+                let both = a.iter().zip(&b);
+                both.map(|(&x, &y)| f(x, y).count_ones()).sum()
+            };
+            match metric {
+                Metric::Hamming => f64::from(count(|x, y| x ^ y)),
+                _ => match count(|x, y| x & y) {
+                    0 => 1.0,
+                    common => 1.0 - f64::from(common) / f64::from(count(|x, y| x | y)),
+                },
+            }
+        }
     }
 }
 
+/// For rows of `dims` numbers. Bit strings have one storage.
 pub fn params(dims: usize, m: u16, metric: Metric, storage: Storage) -> Params {
+    let (dims, storage) = match metric.of_bits() {
+        true => (dims * run(dims), Storage::Auto),
+        false => (dims, storage),
+    };
     Params {
         dims: dims as u32,
         m,
@@ -126,6 +227,9 @@ pub fn tid(i: usize) -> Tid {
 
 /// The mean of the rows as a build takes it.
 fn centre(params: Params, rows: &[Vec<f32>]) -> Vec<f32> {
+    if !params.metric.centred() {
+        return Vec::new();
+    }
     let builder: Builder<HeapArena> = Builder::new(params, 64, SEED, Vec::new());
     let mut sum = vec![0.0f64; params.dims as usize];
     let sample = &rows[..rows.len().min(1000)];
@@ -149,7 +253,8 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
     for (n, part) in rows.chunks(hnsw::build::BATCH).enumerate() {
         let mut batch = Batch::new(builder.layout());
         for (i, x) in part.iter().enumerate() {
-            builder.push(&mut batch, x, tid(n * hnsw::build::BATCH + i));
+            let value = Value::new(params.metric, x);
+            builder.push(&mut batch, value.vector(), tid(n * hnsw::build::BATCH + i));
         }
         jobs.push(builder.prepare(&HeapArena, batch).expect("memory"));
     }
@@ -206,7 +311,19 @@ pub fn insert_row(
         index.establish_centre(x)?;
     }
     let level = hnsw::insert::random_level(rng.uniform(), index.layout().level_factor());
-    index.insert(x, tid, level.min(MAX_LEVEL), ef)
+    insert_on(index, x, tid, level.min(MAX_LEVEL), ef)
+}
+
+/// Adds a row on levels up to `level`.
+pub fn insert_on(
+    index: &mut Index<MemoryStore>,
+    x: &[f32],
+    tid: Tid,
+    level: u8,
+    ef: usize,
+) -> hnsw::Result<()> {
+    let value = Value::of(index, x);
+    index.insert(value.vector(), tid, level, ef)
 }
 
 pub fn open(store: &MemoryStore) -> Index<'_, MemoryStore> {
@@ -224,7 +341,8 @@ pub fn settings(ef: usize, resume: Resume) -> Settings {
 }
 
 pub fn scan(index: &Index<MemoryStore>, q: &[f32], settings: Settings) -> Scan {
-    Scan::new(Query::new(index, q), settings)
+    let value = Value::of(index, q);
+    Scan::new(Query::new(index, value.vector()), settings)
 }
 
 /// The first `limit` rows of a scan.

@@ -95,7 +95,7 @@ impl<'s> Model<'s> {
     }
 
     pub fn vector(&mut self) -> Vec<f32> {
-        let dims = self.index.layout().params.dims as usize;
+        let dims = dims(&self.index);
         let cluster = self.rng.below(3) as f32;
         self.rng
             .normals(dims)
@@ -132,14 +132,15 @@ impl<'s> Model<'s> {
         let rows: HashSet<Tid> = report.rows.iter().copied().collect();
         assert_eq!(report.rows.len(), rows.len(), "a row stands twice");
         assert_eq!(rows, self.live.iter().map(|r| r.0).collect());
+        let metric = self.index.layout().params.metric;
         let nodes: HashSet<Vec<u32>> = self
             .live
             .iter()
-            .map(|r| r.1.iter().map(|v| v.to_bits()).collect())
+            .map(|r| Value::new(metric, &r.1).key())
             .collect();
         // A twin is merged if the insert's search meets it. With six lanes one in many thousand does
         // not; by inner product a vector is not even its own nearest.
-        let missed = match self.index.layout().params.metric {
+        let missed = match metric {
             Metric::InnerProduct => usize::MAX,
             Metric::L1 => 1,
             _ => 0,
