@@ -9,8 +9,8 @@ mod common;
 use common::{METRICS, STORAGES, params, tid};
 use hnsw::layout::LaneCode;
 use hnsw::page::{BODY_SIZE, Body, Meta, PageKind};
-use hnsw::record::{Record, RecordMut, SlotKind};
-use hnsw::{Layout, tids};
+use hnsw::record::{Record, RecordMut, Rest, SlotKind};
+use hnsw::{Layout, Storage, tids};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u16, u8, u8, u8, bool, &[u8])| {
@@ -51,14 +51,15 @@ fn read(layout: &Layout, body: &Body, slot: usize) {
     let neighbours = record.neighbours();
     assert!(neighbours.len() <= layout.lanes);
     assert!(record.tids().len() <= layout.inline_tids);
-    assert_eq!(
-        record.vector().len(),
-        if layout.vector_pages > 0 {
-            0
-        } else {
-            layout.vector_size()
+    let held = record.vector().len();
+    match record.rest() {
+        Rest::Nothing if layout.params.storage == Storage::Sparse => {
+            assert!(held <= 8 * layout.inline_elements());
         }
-    );
+        Rest::Nothing => assert_eq!(held, layout.vector_size()),
+        Rest::Pages | Rest::Base(_) => assert_eq!(held, 0),
+        Rest::Slots(..) => assert_eq!(held, 8 * layout.inline_elements()),
+    }
     let factors = match layout.lane_code {
         LaneCode::Edge => layout.lanes,
         LaneCode::None | LaneCode::Bits => 0,

@@ -5,7 +5,7 @@
 //! subtracted from all. The pages are written once, in order, and logged at the end.
 
 use super::options::Options;
-use super::{metric, settings};
+use super::{insert, metric, settings};
 use crate::pg::arena::PgArena;
 use crate::pg::buffer::Locked;
 use crate::pg::error::{OrRaise, debug, raise};
@@ -112,7 +112,7 @@ fn parameters(index: Relation) -> (Params, IndexedType, usize) {
             ),
         )
     }
-    if options.storage() != Storage::Auto && !metric.has_storages() {
+    if options.storage() != Storage::Auto && metric.only_storage().is_some() {
         raise(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             format!(
@@ -276,13 +276,7 @@ struct Loader<'s, 'b> {
 impl<'b> Loader<'_, 'b> {
     fn row(&mut self, x: Vector, tid: Tid) {
         let params = self.setup.params;
-        let dims = params.dims as usize;
-        if x.dims() != dims {
-            raise(
-                PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-                format!("expected {dims} dimensions, not {}", x.dims()),
-            );
-        }
+        insert::check(x, params);
         let builder = match (self.builder.get(), x) {
             (Some(builder), _) => builder,
             (None, Vector::Dense(x)) if params.metric.centred() => {

@@ -7,6 +7,7 @@
 use super::options::Options;
 use super::{metric, settings};
 use crate::pg::planner::{self, Costs};
+use hnsw::Storage;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
 
 /// Candidates expanded for each place in the beam, in an index of e rows; more in larger ones.
@@ -50,8 +51,13 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             let costs = planner::costs(root, path, loop_count);
             let (m, size) = planner::with_index(path, |index| {
                 let (metric, _) = metric::of(index);
-                let bits = if metric.of_bits() { 1.0 } else { 32.0 };
-                let size = f64::from(index.first_column().1) * bits / 8.0;
+                let dims = f64::from(index.first_column().1);
+                let size = match metric.only_storage() {
+                    None => 4.0 * dims,
+                    Some(Storage::Bits) => dims / 8.0,
+                    // Depends on the values, most of which are short.
+                    Some(_) => 0.0,
+                };
                 (f64::from(Options::of(index).m()), size)
             });
             *startup = startup_cost(&costs, m, size, settings::ef_search() as f64);

@@ -7,7 +7,8 @@ use crate::pg::memory::Temporary;
 use crate::pg::random;
 use crate::pg::relation::{PageLock, Relation, tid_of};
 use crate::pg::store::{INSERT_LOCK, PgStore};
-use hnsw::{Index, Tid, Vector};
+use hnsw::layout::MAX_ELEMENTS;
+use hnsw::{Index, Params, Tid, Vector};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexInfo, IndexUniqueCheck, ItemPointer};
 
@@ -37,6 +38,26 @@ pub unsafe extern "C-unwind" fn aminsert(
     }
 }
 
+/// Raises an error unless an index with these parameters can have the vector.
+pub(super) fn check(x: Vector, params: Params) {
+    if x.dims() != params.dims as usize {
+        raise(
+            PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            format!("expected {} dimensions, not {}", params.dims, x.dims()),
+        );
+    }
+    if let Vector::Sparse(sparse) = x
+        && sparse.elements.values.len() > MAX_ELEMENTS
+    {
+        raise(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!(
+                "sparsevec cannot have more than {MAX_ELEMENTS} non-zero elements for hnsw index"
+            ),
+        );
+    }
+}
+
 fn insert(relation: Relation, x: Vector, tid: Tid) {
     let store = PgStore::new(relation);
     let mut lock = PageLock::Share;
@@ -49,13 +70,7 @@ fn insert(relation: Relation, x: Vector, tid: Tid) {
         relation.lock_page(INSERT_LOCK, lock);
         index = Index::open(&store).or_raise(relation);
     }
-    let dims = index.layout().params.dims as usize;
-    if x.dims() != dims {
-        raise(
-            PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-            format!("expected {dims} dimensions, not {}", x.dims()),
-        );
-    }
+    check(x, index.layout().params);
     if index.transform().indexable(x) {
         if index.needs_centre()
             && let Vector::Dense(x) = x

@@ -3,7 +3,7 @@
 use super::support;
 use crate::pg::error::raise;
 use crate::pg::relation::Relation;
-use crate::types::IndexedType::{self, Bit, Halfvec, Vector};
+use crate::types::IndexedType::{self, Bit, Halfvec, Sparsevec, Vector};
 use hnsw::Metric;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{Datum, FunctionCallInfo};
@@ -16,6 +16,9 @@ unsafe extern "C-unwind" {
     fn pg_hnsw_halfvec_l2_squared_distance(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_halfvec_negative_inner_product(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_halfvec_l1_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_sparsevec_l2_squared_distance(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_sparsevec_negative_inner_product(call: FunctionCallInfo) -> Datum;
+    fn pg_hnsw_sparsevec_l1_distance(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_bit_hamming_distance(call: FunctionCallInfo) -> Datum;
     fn pg_hnsw_bit_jaccard_distance(call: FunctionCallInfo) -> Datum;
 }
@@ -24,7 +27,7 @@ unsafe extern "C-unwind" {
 /// class: names and schemas may be others, the functions are the same.
 pub fn of(index: Relation) -> (Metric, IndexedType) {
     type Function = unsafe extern "C-unwind" fn(FunctionCallInfo) -> Datum;
-    let known: [(Function, Metric, IndexedType); 8] = [
+    let known: [(Function, Metric, IndexedType); 11] = [
         (pg_hnsw_vector_l2_squared_distance, Metric::L2, Vector),
         (
             pg_hnsw_vector_negative_inner_product,
@@ -39,6 +42,17 @@ pub fn of(index: Relation) -> (Metric, IndexedType) {
             Halfvec,
         ),
         (pg_hnsw_halfvec_l1_distance, Metric::L1, Halfvec),
+        (
+            pg_hnsw_sparsevec_l2_squared_distance,
+            Metric::SparseL2,
+            Sparsevec,
+        ),
+        (
+            pg_hnsw_sparsevec_negative_inner_product,
+            Metric::SparseInnerProduct,
+            Sparsevec,
+        ),
+        (pg_hnsw_sparsevec_l1_distance, Metric::SparseL1, Sparsevec),
         (pg_hnsw_bit_hamming_distance, Metric::Hamming, Bit),
         (pg_hnsw_bit_jaccard_distance, Metric::Jaccard, Bit),
     ];
@@ -46,11 +60,11 @@ pub fn of(index: Relation) -> (Metric, IndexedType) {
     let found = known
         .into_iter()
         .find(|(function, ..)| distance.is_some_and(|d| d as usize == *function as usize));
+    let normalises = index.support_function(support::NORM).is_some();
     match found {
-        Some((_, Metric::InnerProduct, indexed))
-            if index.support_function(support::NORM).is_some() =>
-        {
-            (Metric::Cosine, indexed)
+        Some((_, Metric::InnerProduct, indexed)) if normalises => (Metric::Cosine, indexed),
+        Some((_, Metric::SparseInnerProduct, indexed)) if normalises => {
+            (Metric::SparseCosine, indexed)
         }
         Some((_, metric, indexed)) => (metric, indexed),
         None => raise(

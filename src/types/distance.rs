@@ -104,9 +104,7 @@ pub fn l1<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
 #[inline]
 pub fn cosine<'a, V: Measured<'a>>(a: V, b: V) -> f64 {
     check_same_dimensions(a, b);
-    let (dot, aa, bb) = a.cosine_parts(b);
-    let similarity = f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt();
-    1.0 - similarity.clamp(-1.0, 1.0)
+    ::distance::cosine(a.cosine_parts(b))
 }
 
 /// The angle between two values of length 1, as a part of a half turn.

@@ -1,16 +1,19 @@
-//! Indexed values as the access method takes them: single-precision coordinates, or bits.
+//! Indexed values as the access method takes them: single-precision coordinates, bits or
+//! elements.
 #![allow(unsafe_code, reason = "what a Datum points to only its caller knows")]
 
 use std::borrow::Cow;
 
 use half::f16;
 use pgrx::pg_sys::Datum;
+use values::sparse::Sparsevec;
 
 use super::bits::Bits;
 use super::dense::Dense;
 use super::element::Element;
 use super::error;
 use super::kind::Kind;
+use super::sparse::Sparse;
 use super::value::Value;
 
 /// The type of an indexed column.
@@ -22,6 +25,8 @@ pub enum IndexedType {
     Halfvec,
     /// `bit`
     Bit,
+    /// `sparsevec`
+    Sparsevec,
 }
 
 /// A value of an indexed column.
@@ -30,6 +35,8 @@ pub enum IndexedValue<'a> {
     Dense(Cow<'a, [f32]>),
     /// A bit string.
     Bits(Bits<'a>),
+    /// Elements.
+    Sparse(Sparse<'a>),
 }
 
 impl IndexedValue<'_> {
@@ -38,6 +45,7 @@ impl IndexedValue<'_> {
         match self {
             IndexedValue::Dense(x) => hnsw::Vector::Dense(x),
             IndexedValue::Bits(bits) => hnsw::Vector::Bits(bits.indexed()),
+            IndexedValue::Sparse(sparse) => hnsw::Vector::Sparse(sparse.indexed()),
         }
     }
 }
@@ -49,6 +57,7 @@ impl IndexedType {
             IndexedType::Vector => f32::NAME,
             IndexedType::Halfvec => f16::NAME,
             IndexedType::Bit => "bit",
+            IndexedType::Sparsevec => Sparsevec::NAME,
         }
     }
 
@@ -68,6 +77,7 @@ impl IndexedType {
                     IndexedValue::Dense(f16::widen_all(Dense::from_datum(datum).values))
                 }
                 IndexedType::Bit => IndexedValue::Bits(Bits::from_datum(datum)),
+                IndexedType::Sparsevec => IndexedValue::Sparse(Sparse::from_datum(datum)),
             }
         }
     }
@@ -77,6 +87,7 @@ impl IndexedType {
         match self {
             IndexedType::Vector => error::different_dimensions::<f32>(a, b),
             IndexedType::Halfvec => error::different_dimensions::<f16>(a, b),
+            IndexedType::Sparsevec => error::different_dimensions::<Sparsevec>(a, b),
             IndexedType::Bit => error::different_bit_lengths(a as i32, b as i32),
         }
     }

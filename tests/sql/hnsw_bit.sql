@@ -123,3 +123,4 @@ INSERT INTO long SELECT 10, repeat('1', 64000)::bit(64000);
 SELECT id, b <~> repeat('1', 64000)::bit(64000) AS distance FROM long ORDER BY b <~> repeat('1', 64000)::bit(64000);
 SELECT id, b <%> repeat('1', 64000)::bit(64000) AS distance FROM long ORDER BY b <%> repeat('1', 64000)::bit(64000);
 DROP TABLE long;
+DROP FUNCTION compare, bits;

@@ -34,6 +34,7 @@ mod portable;
 mod prefetch;
 pub mod quantize;
 mod simd;
+pub mod sparse;
 
 pub use prefetch::prefetch;
 
@@ -196,6 +197,13 @@ pub fn jaccard((common, in_a, in_b): (u64, u64, u64)) -> f64 {
         0 => 1.0,
         _ => 1.0 - common as f64 / (in_a + in_b - common) as f64,
     }
+}
+
+/// Cosine distance from the numbers of [`Kernels::cosine_parts`]; not a number if one is zero.
+#[inline]
+pub fn cosine((dot, aa, bb): (f32, f32, f32)) -> f64 {
+    let similarity = f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt();
+    1.0 - similarity.clamp(-1.0, 1.0)
 }
 
 /// `x` as bfloat16 (the upper 16 bits of an `f32`), rounded to nearest even.

@@ -4,30 +4,34 @@
 //! index and on one that the free space map names, in this order; else the index is extended. The
 //! free space map is a hint that a crash may lose; vacuum tells it again.
 
+use crate::chain::{self, Owner};
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::page::{Body, HEADER_SIZE, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader};
-use crate::record::{NONE, NodeId, Record, RecordMut, SlotKind};
+use crate::record::{NONE, NodeId, Record, RecordMut, Rest, SlotKind};
 use crate::store::PageStore;
 use crate::{Error, Result};
 use std::mem::size_of;
 
-/// Fills a free slot with the bytes of a record or TID list; returns its id and generation. Only
-/// for what has no vector apart.
-pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId, u32)> {
-    allocate_node(index, bytes, &[])
-}
-
-/// Fills a free slot with the bytes of a record, and the pages behind it with `apart`, its own vector,
-/// if that stands there; returns its id and generation.
+/// Fills a free slot with the bytes of a record whose own vector is `stored`, writes what of that
+/// stands apart, and returns the slot's id.
 pub fn allocate_node<S: PageStore>(
     index: &Index<S>,
-    bytes: &[u8],
-    apart: &[u8],
-) -> Result<(NodeId, u32)> {
+    bytes: &mut [u8],
+    stored: &[u8],
+) -> Result<NodeId> {
+    match Record::from_bytes(&index.layout, bytes, 0)?.rest() {
+        Rest::Nothing | Rest::Base(_) => Ok(allocate(index, bytes)?.0),
+        Rest::Pages => Ok(allocate_pages(index, bytes, stored)?.0),
+        Rest::Slots(..) => allocate_slots(index, bytes, stored),
+    }
+}
+
+/// Fills a free slot with bytes that have nothing apart; returns its id and generation.
+pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId, u32)> {
     let l = &index.layout;
     if l.vector_pages > 0 {
-        return allocate_apart(index, bytes, apart);
+        return allocate_pages(index, bytes, &[]);
     }
     let last = index
         .store
@@ -102,9 +106,35 @@ fn free_slot(layout: &Layout, body: &Body, block: u32) -> Result<Option<usize>> 
     Ok(None)
 }
 
+/// With further elements in slots: the record's slot is claimed, since they name it; then they are
+/// written, the last ones first; the record comes last, and leads to the first of them.
+fn allocate_slots<S: PageStore>(
+    index: &Index<S>,
+    bytes: &mut [u8],
+    stored: &[u8],
+) -> Result<NodeId> {
+    let l = &index.layout;
+    let (id, generation) = allocate(index, &claimed_bytes(l))?;
+    let owner = Owner { id, generation };
+    let kind = SlotKind::Elements;
+    let mut more = NONE;
+    let parts = stored[8 * l.inline_elements()..].chunks(8 * chain::capacity(l, kind));
+    for part in parts.rev() {
+        more = allocate(index, &chain::slot_bytes(l, kind, owner, more, part))?.0;
+        index.store.check_interrupts();
+    }
+    RecordMut::over(l, bytes).set_vector(stored, more);
+    let (block, slot) = l.locate(id);
+    index.store.write(block, |body| {
+        RecordMut::new(l, body, block, slot)?.fill(bytes);
+        Ok(())
+    })?;
+    Ok(id)
+}
+
 /// With the own vector on pages apart: these are written first, the record last, so that a record
 /// never stands before its vector does.
-fn allocate_apart<S: PageStore>(
+fn allocate_pages<S: PageStore>(
     index: &Index<S>,
     bytes: &[u8],
     apart: &[u8],
@@ -178,11 +208,7 @@ fn allocate_apart<S: PageStore>(
 /// A TID list without an owner: a slot that is taken but not filled yet. Vacuum frees it if that
 /// never happens.
 fn claimed_bytes(layout: &Layout) -> Vec<u8> {
-    let nobody = crate::tids::Owner {
-        id: NONE,
-        generation: 0,
-    };
-    crate::tids::slot_bytes(layout, nobody, NONE, &[])
+    chain::slot_bytes(layout, SlotKind::Tids, Owner::NOBODY, NONE, &[])
 }
 
 /// Whether all pages for a vector apart stand behind a record's page. Where extending the index

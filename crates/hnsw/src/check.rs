@@ -1,12 +1,13 @@
 //! Structural invariants of an index, checked by reading all of it.
 
+use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::Index;
 use crate::layout::LaneCode;
 use crate::page::{Meta, PageKind};
 use crate::record::{NONE, NodeId, Record, SlotKind, Tid};
 use crate::store::PageStore;
-use crate::tids::{self, Owner};
+use crate::tids;
 use crate::{Result, search};
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -72,6 +73,9 @@ fn read_nodes<S: PageStore>(
                 };
                 match record.kind() {
                     SlotKind::Free => report.free += 1,
+                    SlotKind::Elements => {
+                        chain::read_slot(l, body, block, slot)?;
+                    }
                     SlotKind::Tids => {
                         let list = tids::read_slot(l, body, block, slot)?;
                         report
@@ -211,7 +215,7 @@ fn check_links<S: PageStore>(
             let list = index.store.read(block, |body| {
                 tids::read_slot(&index.layout, body, block, slot)
             })??;
-            if !list.is_some_and(|(header, _)| tids::belongs(&header, owner)) {
+            if !list.is_some_and(|(header, _)| header.owner() == owner) {
                 report
                     .problems
                     .push(format!("node {id}: list of rows is not its own"));

@@ -1,11 +1,12 @@
 //! An open index: its layout, transform and entry point, and how a page of it is visited.
 
-use crate::layout::Layout;
+use crate::chain::{self, Owner};
+use crate::layout::{LaneCode, Layout};
 use crate::page::{
     Body, CENTRE_COORDS, HEADER_SIZE, Meta, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
 };
 use crate::query::Query;
-use crate::record::{NONE, NodeId, Record, RecordHeader, Tid};
+use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind, Tid};
 use crate::store::PageStore;
 use crate::transform::Transform;
 use crate::{Error, Params, Result};
@@ -197,11 +198,9 @@ impl<'s, S: PageStore> Index<'s, S> {
         with_vector: bool,
         visit: &mut Visit,
     ) -> Result<bool> {
-        let l = &self.layout;
-        let apart = l.vector_pages > 0;
-        let found = self.with_record(id, |record| {
+        let rest = self.with_record(id, |record| {
             if !record.is_node(level) {
-                return false;
+                return None;
             }
             visit.id = id;
             visit.header = *record.header();
@@ -212,32 +211,31 @@ impl<'s, S: PageStore> Index<'s, S> {
                 visit.tids.extend(record.tids());
             }
             visit.estimates.clear();
-            if !apart {
+            let rest = record.rest();
+            if rest == Rest::Nothing {
                 visit.settle(query.own(record.vector(), record.header().scale));
                 query.estimate(&record, visit.own, &mut visit.estimates);
-                if with_vector {
-                    visit.vector.clear();
-                    visit.vector.extend_from_slice(record.vector());
-                }
             }
-            true
+            if with_vector || rest != Rest::Nothing {
+                visit.vector.clear();
+                visit.vector.extend_from_slice(record.vector());
+            }
+            Some(rest)
         })?;
-        if !found || !apart {
-            return Ok(found);
-        }
+        let rest = match rest {
+            Some(Rest::Nothing) => return Ok(true),
+            Some(rest) => rest,
+            None => return Ok(false),
+        };
         let header = visit.header;
-        let mut sum = 0.0;
-        visit.vector.clear();
-        let whole = self.vector_parts(id, header.generation, |start, bytes| {
-            sum += query.own_part(bytes, start, header.scale);
-            if with_vector {
-                visit.vector.extend_from_slice(bytes);
-            }
-        })?;
-        if !whole {
+        let Some(own) = self.own_apart(query, id, &header, rest, &mut visit.vector, with_vector)?
+        else {
             return Ok(false);
+        };
+        visit.settle(own);
+        if self.layout.lane_code == LaneCode::None {
+            return Ok(true);
         }
-        visit.settle(query.own_from_sum(sum, header.scale));
         // The lanes may have changed since; their factors and codes are read together again.
         self.with_record(id, |record| {
             if !record.is_node(level) || record.header().generation != header.generation {
@@ -252,53 +250,102 @@ impl<'s, S: PageStore> Index<'s, S> {
 
     /// The distance of one node; `None` if `id` holds no node with a list on `level`.
     pub(crate) fn own_distance(&self, query: &Query, id: NodeId, level: u8) -> Result<Option<f32>> {
-        let apart = self.layout.vector_pages > 0;
+        let mut vector = Vec::new();
         let found = self.with_record(id, |record| {
-            record.is_node(level).then(|| {
-                let own = if apart {
-                    0.0
-                } else {
-                    query.own(record.vector(), record.header().scale)
-                };
-                (own, *record.header())
+            record.is_node(level).then(|| match record.rest() {
+                Rest::Nothing => Ok(query.own(record.vector(), record.header().scale)),
+                rest => {
+                    vector.extend_from_slice(record.vector());
+                    Err((*record.header(), rest))
+                }
             })
         })?;
-        let Some((own, header)) = found else {
-            return Ok(None);
+        let own = match found {
+            None => None,
+            Some(Ok(own)) => Some(own),
+            Some(Err((header, rest))) => {
+                self.own_apart(query, id, &header, rest, &mut vector, false)?
+            }
         };
-        if !apart {
-            return Ok(Some(own as f32));
-        }
+        Ok(own.map(|own| own as f32))
+    }
+
+    /// The distance of a node of whose vector `vector` is what the record holds, and to which the
+    /// rest is added if it is to be kept; `None` if that is gone.
+    fn own_apart(
+        &self,
+        query: &Query,
+        id: NodeId,
+        header: &RecordHeader,
+        rest: Rest,
+        vector: &mut Vec<u8>,
+        keep: bool,
+    ) -> Result<Option<f64>> {
+        let whole = query.needs_whole();
         let mut sum = 0.0;
-        let whole = self.vector_parts(id, header.generation, |start, bytes| {
-            sum += query.own_part(bytes, start, header.scale);
+        let there = self.vector_parts(id, header.generation, rest, |start, bytes| {
+            if !whole {
+                sum += query.own_part(bytes, start, header.scale);
+            }
+            if whole || keep {
+                vector.extend_from_slice(bytes);
+            }
         })?;
-        Ok(whole.then(|| query.own_from_sum(sum, header.scale) as f32))
+        Ok(there.then(|| match whole {
+            true => query.own(vector, header.scale),
+            false => query.own_from_sum(sum, header.scale),
+        }))
     }
 
     /// Header and decoded vector of a node; `None` if `id` holds no node with a list on `level`.
     pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<(RecordHeader, Vec<u32>)>> {
         let found = self.with_record(id, |record| {
-            record
-                .is_node(level)
-                .then(|| (*record.header(), record.vector().to_vec()))
+            let all = || (*record.header(), record.vector().to_vec(), record.rest());
+            record.is_node(level).then(all)
         })?;
-        let Some((header, mut bytes)) = found else {
+        let Some((header, mut bytes, rest)) = found else {
             return Ok(None);
         };
-        if self.layout.vector_pages > 0
-            && !self.vector_parts(id, header.generation, |_, part| {
-                bytes.extend_from_slice(part)
-            })?
-        {
+        let add = |_, part: &[u8]| bytes.extend_from_slice(part);
+        if !self.vector_parts(id, header.generation, rest, add)? {
             return Ok(None);
         }
         Ok(Some((header, self.decode(&bytes, header.scale))))
     }
 
-    /// Shows the parts of an own vector that stands apart, each with its first coordinate; `false`
-    /// if they belong to another generation of the slot.
-    pub(crate) fn vector_parts(
+    /// Shows the rest of the own vector of a node, part by part, each with its first coordinate;
+    /// `false` if it is not there, or belongs to another generation of the slot.
+    fn vector_parts(
+        &self,
+        id: NodeId,
+        generation: u32,
+        rest: Rest,
+        mut f: impl FnMut(usize, &[u8]),
+    ) -> Result<bool> {
+        match rest {
+            Rest::Nothing => Ok(true),
+            Rest::Pages => self.vector_pages(id, generation, f),
+            Rest::Slots(first, size) => self.element_slots(id, generation, first, size, f),
+            Rest::Base(base) => {
+                let found = self.with_record(base, |record| {
+                    record.is_node(0).then(|| {
+                        f(0, record.vector());
+                        (record.header().generation, record.rest())
+                    })
+                })?;
+                match found {
+                    Some((generation, Rest::Slots(first, size))) => {
+                        self.element_slots(base, generation, first, size, f)
+                    }
+                    Some((_, Rest::Nothing)) => Ok(true),
+                    _ => Ok(false),
+                }
+            }
+        }
+    }
+
+    /// The parts of a vector on the pages behind its record's.
+    fn vector_pages(
         &self,
         id: NodeId,
         generation: u32,
@@ -328,6 +375,34 @@ impl<'s, S: PageStore> Index<'s, S> {
             }
         }
         Ok(true)
+    }
+
+    /// The `size` bytes of elements in the list that begins at `first`.
+    fn element_slots(
+        &self,
+        id: NodeId,
+        generation: u32,
+        first: NodeId,
+        size: usize,
+        mut f: impl FnMut(usize, &[u8]),
+    ) -> Result<bool> {
+        let owner = Owner { id, generation };
+        let (mut next, mut left) = (first, size);
+        while left > 0 && next != NONE {
+            let mut shown = 0;
+            next = chain::read(self, owner, next, |header, entries| {
+                if header.kind == SlotKind::Elements as u8 && entries.len() <= left {
+                    shown = entries.len();
+                    f(0, entries);
+                }
+            })?;
+            // Without progress it is no list of elements.
+            if shown == 0 {
+                return Ok(false);
+            }
+            left -= shown;
+        }
+        Ok(left == 0)
     }
 }
 

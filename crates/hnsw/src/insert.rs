@@ -97,14 +97,13 @@ impl<S: PageStore> Index<'_, S> {
         level: u8,
         ef_construction: usize,
     ) -> Result<()> {
-        let x = x.into();
-        let point = self.transform.point(x);
+        let point = self.transform.point_of(x.into());
         let stored = self.layout.encode(self.kernels, &point);
         let node = NewNode {
             y: self.decode(&stored.bytes, stored.scale),
             stored,
             norm: point.norm,
-            hash: x.hash(),
+            hash: point.hash,
             tid,
         };
         let query = Query::from_stored(self, point.words, point.norm, point.slack);
@@ -305,10 +304,7 @@ impl<S: PageStore> Index<'_, S> {
                 hash: node.hash,
                 ..RecordHeader::default()
             };
-            let apart = self.layout.vector_pages > 0;
-            if !apart {
-                record.vector().copy_from_slice(&node.stored.bytes);
-            }
+            record.set_vector(&node.stored.bytes, NONE);
             for (lane, neighbour) in list.iter().enumerate() {
                 let edge = self.edge(&node.y, &neighbour.y);
                 record.set_lane(lane, neighbour.id, &edge, false);
@@ -316,8 +312,7 @@ impl<S: PageStore> Index<'_, S> {
             if level == 0 {
                 record.push_tid(node.tid);
             }
-            let vector: &[u8] = if apart { &node.stored.bytes } else { &[] };
-            ids.push(alloc::allocate_node(self, &bytes, vector)?.0);
+            ids.push(alloc::allocate_node(self, &mut bytes, &node.stored.bytes)?);
         }
         Ok(ids)
     }

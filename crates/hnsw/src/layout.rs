@@ -18,7 +18,8 @@
 //! would push the lanes off the page. L, the number of lanes, is 2m rounded up to whole FastScan blocks of 32. L1
 //! has no codes: its lanes are ids alone and L is 2m. The code of a bit string is its own first Dc
 //! bits: no factors, L is 2m, and D and Dc are multiples of 64. An own vector that does not fit
-//! beside the lanes stands on the pages behind the record's.
+//! beside the lanes stands on the pages behind the record's. Sparse vectors have no codes either;
+//! there are four slots on a page, and the elements that do not fit are in further slots.
 
 use crate::page::{CENTRE_COORDS, CONTENT_SIZE, HEADER_SIZE, Meta, VECTOR_BYTES};
 use crate::record::RecordHeader;
@@ -30,6 +31,12 @@ use std::ops::Range;
 
 /// Dimensions of a code at most: FastScan sums one byte for four of them in 16 bits.
 const MAX_CODE_DIMS: usize = 1024;
+/// Elements of a sparse vector at most.
+pub const MAX_ELEMENTS: usize = 16_000;
+/// Bytes of a record's sparse vector in front of its elements.
+pub(crate) const SPARSE_HEADER: usize = 8;
+/// Records of sparse vectors to a page.
+const SPARSE_SLOTS: usize = 4;
 /// Heap TIDs that a record holds itself, at least.
 const MIN_TIDS: usize = 3;
 /// And at most; more go to slots of their own.
@@ -51,6 +58,14 @@ pub enum Metric {
     Hamming = 5,
     /// Jaccard distance of the sets of bits.
     Jaccard = 6,
+    /// Euclidean distance of sparse vectors.
+    SparseL2 = 7,
+    /// Negative inner product of sparse vectors.
+    SparseInnerProduct = 8,
+    /// Cosine distance of sparse vectors.
+    SparseCosine = 9,
+    /// Taxicab distance of sparse vectors.
+    SparseL1 = 10,
 }
 
 /// How a record keeps its own vector.
@@ -68,6 +83,8 @@ pub enum Storage {
     Int8 = 3,
     /// 1 bit a dimension: of bit strings.
     Bits = 4,
+    /// 8 bytes an element that is not zero: of sparse vectors.
+    Sparse = 5,
 }
 
 /// What a lane keeps of its neighbour beside the id.
@@ -99,7 +116,7 @@ pub struct Params {
 pub struct Layout {
     /// The parameters, with `storage` resolved.
     pub params: Params,
-    /// Coordinates of a stored vector: `dims` rounded up to 32, or 64 bits.
+    /// Coordinates of a stored vector: `dims` rounded up to 32, or 64 bits; 0 of sparse vectors.
     pub padded: usize,
     /// Neighbours that a record can name.
     pub lanes: usize,
@@ -129,17 +146,23 @@ pub struct Layout {
 impl Metric {
     /// Most dimensions of an index.
     pub fn max_dims(self) -> u32 {
-        if self.of_bits() { 64_000 } else { 16_000 }
+        match self.only_storage() {
+            None => 16_000,
+            Some(Storage::Bits) => 64_000,
+            Some(_) => 1_000_000_000,
+        }
     }
 
-    /// Whether vectors are bit strings.
-    pub fn of_bits(self) -> bool {
-        matches!(self, Metric::Hamming | Metric::Jaccard)
-    }
-
-    /// Whether there is more than one way to store vectors.
-    pub fn has_storages(self) -> bool {
-        !self.of_bits()
+    /// How vectors are stored, where there is only one way: those that are not dense numbers.
+    pub fn only_storage(self) -> Option<Storage> {
+        match self {
+            Metric::L2 | Metric::InnerProduct | Metric::Cosine | Metric::L1 => None,
+            Metric::Hamming | Metric::Jaccard => Some(Storage::Bits),
+            Metric::SparseL2
+            | Metric::SparseInnerProduct
+            | Metric::SparseCosine
+            | Metric::SparseL1 => Some(Storage::Sparse),
+        }
     }
 
     /// Whether vectors are rotated: distances must not change under it.
@@ -160,19 +183,24 @@ impl Metric {
             4 => Metric::L1,
             5 => Metric::Hamming,
             6 => Metric::Jaccard,
+            7 => Metric::SparseL2,
+            8 => Metric::SparseInnerProduct,
+            9 => Metric::SparseCosine,
+            10 => Metric::SparseL1,
             _ => return None,
         })
     }
 }
 
 impl Storage {
-    /// Bits of one stored coordinate.
+    /// Bits of one stored coordinate; 0 where only some are stored.
     pub fn width(self) -> usize {
         match self {
             Storage::Float32 => 32,
             Storage::Float16 => 16,
             Storage::Int8 | Storage::Auto => 8,
             Storage::Bits => 1,
+            Storage::Sparse => 0,
         }
     }
 
@@ -182,6 +210,7 @@ impl Storage {
             2 => Storage::Float16,
             3 => Storage::Int8,
             4 => Storage::Bits,
+            5 => Storage::Sparse,
             _ => return None,
         })
     }
@@ -192,13 +221,19 @@ impl Params {
     fn are_valid(&self) -> bool {
         (1..=self.metric.max_dims()).contains(&self.dims)
             && (2..=100).contains(&self.m)
-            && (self.storage == Storage::Auto
-                || self.metric.of_bits() == (self.storage == Storage::Bits))
+            && match self.metric.only_storage() {
+                None => !matches!(self.storage, Storage::Bits | Storage::Sparse),
+                Some(only) => self.storage == Storage::Auto || self.storage == only,
+            }
     }
 
     fn lane_code(&self) -> LaneCode {
         match self.metric {
-            Metric::L1 => LaneCode::None,
+            Metric::L1
+            | Metric::SparseL2
+            | Metric::SparseInnerProduct
+            | Metric::SparseCosine
+            | Metric::SparseL1 => LaneCode::None,
             Metric::L2 | Metric::InnerProduct | Metric::Cosine => LaneCode::Edge,
             Metric::Hamming | Metric::Jaccard => LaneCode::Bits,
         }
@@ -215,8 +250,7 @@ impl Layout {
         if params.storage != Storage::Auto {
             return Self::with_storage(params);
         }
-        if params.metric.of_bits() {
-            let storage = Storage::Bits;
+        if let Some(storage) = params.metric.only_storage() {
             return Self::with_storage(Params { storage, ..params });
         }
         let int8 = Self::with_storage(Params {
@@ -238,7 +272,11 @@ impl Layout {
             LaneCode::Edge => (WORD, BLOCK, 4 + 4 + 2),
             LaneCode::Bits => (Bits::UNIT, 1, 4),
         };
-        let padded = (params.dims as usize).next_multiple_of(unit);
+        let sparse = params.storage == Storage::Sparse;
+        let padded = match sparse {
+            true => 0,
+            false => (params.dims as usize).next_multiple_of(unit),
+        };
         let lanes = (2 * params.m as usize).next_multiple_of(block);
         let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
         let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
@@ -247,7 +285,11 @@ impl Layout {
             LaneCode::None => 0,
             LaneCode::Edge | LaneCode::Bits => padded.min(MAX_CODE_DIMS).min(room),
         };
-        let vector_size = padded * params.storage.width() / 8;
+        // A sparse vector has what the other parts leave of the slot.
+        let vector_size = match sparse {
+            true => (CONTENT_SIZE / SPARSE_SLOTS / 8 * 8 - fixed) / 8 * 8,
+            false => padded * params.storage.width() / 8,
+        };
         let graph_size = fixed + lanes * code_dims / 8;
         let vector_pages = match graph_size + vector_size <= CONTENT_SIZE {
             true => 0,
@@ -328,9 +370,22 @@ impl Layout {
         1 + self.centre_pages as u32
     }
 
-    /// Bytes of a stored vector.
+    /// Elements of a sparse vector that a record holds.
+    pub fn inline_elements(&self) -> usize {
+        self.vector.len().saturating_sub(SPARSE_HEADER) / 8
+    }
+
+    /// Bytes of a stored vector; 0 if they differ.
     pub fn vector_size(&self) -> usize {
         self.padded * self.params.storage.width() / 8
+    }
+
+    /// Words of a vector in stored coordinates; 0 if vectors differ in that.
+    pub(crate) fn words(&self) -> usize {
+        match self.params.storage {
+            Storage::Bits => self.padded / 32,
+            _ => self.padded,
+        }
     }
 
     /// Where a slot's record is in the body of its page.
@@ -370,7 +425,24 @@ mod tests {
     #[test]
     fn parts_fit_and_are_aligned() {
         for dims in [
-            1, 2, 3, 16, 17, 100, 128, 384, 768, 1000, 1024, 1536, 2000, 3072, 9000, 16_000, 64_000,
+            1,
+            2,
+            3,
+            16,
+            17,
+            100,
+            128,
+            384,
+            768,
+            1000,
+            1024,
+            1536,
+            2000,
+            3072,
+            9000,
+            16_000,
+            64_000,
+            1_000_000_000,
         ] {
             for m in [2, 5, 16, 17, 48, 64, 100] {
                 for metric in (1..).map_while(Metric::from_u8) {
@@ -388,7 +460,11 @@ mod tests {
                         assert!(l.slots >= 1 && l.used() <= crate::page::BODY_SIZE);
                         assert!(l.tids.end <= l.record_size && l.inline_tids >= MIN_TIDS);
                         assert!(l.vector_pages == 0 || l.slots == 1);
-                        assert!(l.vector_pages > 0 || l.vector.len() == l.vector_size());
+                        assert!(
+                            l.vector_pages > 0
+                                || l.vector.len() == l.vector_size()
+                                || storage == Storage::Sparse && l.inline_elements() > 100
+                        );
                         assert_eq!(
                             (l.record_size % 8, l.vector.start % 4, l.tids.start % 2),
                             (0, 0, 0)
@@ -421,6 +497,14 @@ mod tests {
                 (Storage::Float16, 1, 1024)
             ]
         );
+    }
+
+    #[test]
+    fn sparse_vectors_share_a_page() {
+        let l = layout(1_000_000_000, 16, Metric::SparseL2, Storage::Auto);
+        let got = (l.slots, l.record_size, l.inline_elements(), l.inline_tids);
+        assert_eq!(got, (4, 2040, 231, 3));
+        assert_eq!((l.vector.start, l.anchors.start), (160, 2016));
     }
 
     #[test]

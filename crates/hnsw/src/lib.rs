@@ -9,7 +9,7 @@
 //! | [`page`] | the body of a page, page kinds, the metapage |
 //! | [`layout`] | sizes and offsets that follow from dimensions, m, metric and storage |
 //! | [`record`] | a node's record: header, lanes, own vector, heap TIDs |
-//! | [`vector`] | what a vector is: numbers or bits |
+//! | [`vector`] | what a vector is: numbers, bits or elements |
 //! | [`transform`] | centring and random rotation; error bounds of what is stored |
 //! | [`code`] | 1-bit codes of edges (RaBitQ) |
 //! | [`query`] | a query prepared for scoring records |
@@ -18,6 +18,7 @@
 //! | [`prune`] | choice of neighbours |
 //! | [`insert`] | adding one row |
 //! | [`alloc`] | slots: finding, filling, freeing |
+//! | [`chain`] | lists of slots for what does not fit into a record |
 //! | [`tids`] | heap TIDs of nodes that stand for many rows |
 //! | [`build`] | building a graph in memory and writing its pages |
 //! | [`kill`] | marking rows that a scan found dead |
@@ -26,6 +27,7 @@
 
 pub mod alloc;
 pub mod build;
+pub mod chain;
 pub mod check;
 pub mod code;
 mod error;
@@ -50,4 +52,4 @@ pub use error::{Error, Result};
 pub use index::Index;
 pub use layout::{Layout, Metric, Params, Storage};
 pub use record::{NodeId, Tid};
-pub use vector::{Bits, Vector};
+pub use vector::{Bits, Sparse, Vector};

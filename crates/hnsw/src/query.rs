@@ -4,7 +4,7 @@ use crate::index::Index;
 use crate::layout::{LaneCode, Metric, Storage};
 use crate::record::{Record, RecordHeader};
 use crate::store::PageStore;
-use crate::vector::{Vector, floats};
+use crate::vector::{Vector, bit_distance, elements, floats, sparse_distance};
 use distance::Kernels;
 
 /// More lanes than any layout has.
@@ -41,13 +41,13 @@ impl Query {
     /// Prepares `x` for `index`. Distances are L2 squared, the negative inner product, L2 squared of
     /// normalised vectors for cosine, L1, Hamming or Jaccard: smaller is nearer.
     pub fn new<'a, S: PageStore>(index: &Index<S>, x: impl Into<Vector<'a>>) -> Self {
-        let point = index.transform.point(x.into());
+        let point = index.transform.point_of(x.into());
         Self::from_stored(index, point.words, point.norm, point.slack)
     }
 
     /// A query for rows in whatever order.
     pub fn of_any_order<S: PageStore>(index: &Index<S>) -> Self {
-        Self::from_stored(index, vec![0; index.layout.point_words()], 0.0, 0.0)
+        Self::from_stored(index, vec![0; index.layout.words()], 0.0, 0.0)
     }
 
     /// As [`Self::new`], from a vector in stored coordinates.
@@ -94,17 +94,23 @@ impl Query {
         self.own_from_sum(self.own_part(bytes, 0, scale), scale)
     }
 
-    /// The sum over a part of a stored vector that begins at coordinate `start`. A bit string is
-    /// one part.
+    /// The sum over a part of a stored vector that begins at coordinate `start`; the distance of a
+    /// bit string or a sparse vector, which are one part.
     #[inline]
     pub(crate) fn own_part(&self, bytes: &[u8], start: usize, scale: f32) -> f64 {
         let k = self.kernels;
-        if self.storage == Storage::Bits {
-            let q = bytemuck::cast_slice(&self.y);
-            return match self.metric {
-                Metric::Jaccard => distance::jaccard((k.jaccard_parts)(q, bytes)),
-                _ => (k.hamming)(q, bytes) as f64,
-            };
+        match self.storage {
+            Storage::Bits => {
+                return bit_distance(k, self.metric, bytemuck::cast_slice(&self.y), bytes);
+            }
+            Storage::Sparse => {
+                let distance = |x| sparse_distance(self.metric, elements(&self.y), elements(x));
+                return match bytemuck::try_cast_slice(bytes) {
+                    Ok(x) => distance(x),
+                    Err(_) => distance(&bytemuck::pod_collect_to_vec(bytes)),
+                };
+            }
+            _ => {}
         }
         let y = &floats(&self.y)[start..start + 8 * bytes.len() / self.storage.width()];
         let sum = match self.storage {
@@ -144,6 +150,12 @@ impl Query {
             _ => sum,
         };
         if own.is_nan() { f64::INFINITY } else { own }
+    }
+
+    /// Whether the distance is no sum over parts of the vector.
+    #[inline]
+    pub(crate) fn needs_whole(&self) -> bool {
+        self.storage == Storage::Sparse
     }
 
     /// Estimated distances of a record's neighbours, from the record's own distance and the codes
@@ -222,7 +234,12 @@ impl Query {
                 let off = err + 2.0 * sum_error * own;
                 (own - off, own + off)
             }
-            Metric::Hamming | Metric::Jaccard => (own, own),
+            Metric::SparseL2 => (own.sqrt(), own.sqrt()),
+            Metric::Hamming
+            | Metric::Jaccard
+            | Metric::SparseInnerProduct
+            | Metric::SparseCosine
+            | Metric::SparseL1 => (own, own),
             Metric::L2 | Metric::Cosine => {
                 // Squares of distances below this vanish in f32.
                 const UNDERFLOW: f64 = 1e-17;

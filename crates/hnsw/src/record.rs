@@ -4,7 +4,7 @@
 //! and have checked what the header says of lengths, so that no later access can be out of range.
 
 use crate::code::EdgeCode;
-use crate::layout::{LaneCode, Layout};
+use crate::layout::{LaneCode, Layout, MAX_ELEMENTS, SPARSE_HEADER, Storage};
 use crate::page::{Body, PageKind};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
@@ -29,6 +29,31 @@ pub enum SlotKind {
     Dead = 2,
     /// Heap TIDs of a node that has more of them than its record holds.
     Tids = 3,
+    /// Elements of a sparse vector that has more of them than its record holds.
+    Elements = 4,
+}
+
+/// Where the rest of a node's own vector is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rest {
+    /// The record holds all of it.
+    Nothing,
+    /// All of it on the pages behind the record's.
+    Pages,
+    /// So many bytes more in a list of slots.
+    Slots(NodeId, usize),
+    /// All of it at the record on level 0.
+    Base(NodeId),
+}
+
+/// Starts the vector of a record of a sparse index.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub struct SparseHeader {
+    /// Elements of the vector.
+    pub count: u32,
+    /// The first slot of those that the record does not hold, or [`NONE`].
+    pub more: NodeId,
 }
 
 /// Starts every slot.
@@ -62,6 +87,7 @@ pub struct RecordHeader {
 }
 
 const _: () = assert!(size_of::<RecordHeader>() == 32);
+const _: () = assert!(size_of::<SparseHeader>() == SPARSE_HEADER);
 
 /// Address of a table row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,7 +177,7 @@ impl<'a> Record<'a> {
     pub fn from_bytes(layout: &'a Layout, bytes: &'a [u8], block: u32) -> Result<Self> {
         let header: &RecordHeader = bytemuck::from_bytes(&bytes[..size_of::<RecordHeader>()]);
         let limits = match header.kind {
-            0 | 3 => (0, 0),
+            0 | 3 | 4 => (0, 0),
             1 | 2 => (layout.lanes, layout.inline_tids),
             _ => return Err(Error::corrupted(block, "slot is of an unknown kind")),
         };
@@ -162,10 +188,26 @@ impl<'a> Record<'a> {
         if header.level > MAX_LEVEL {
             return Err(Error::corrupted(block, "level out of range"));
         }
-        Ok(Self {
+        let record = Self {
             layout,
             bytes,
             header,
+        };
+        if record
+            .sparse()
+            .is_some_and(|s| s.count as usize > MAX_ELEMENTS)
+        {
+            return Err(Error::corrupted(block, "vector has too many elements"));
+        }
+        Ok(record)
+    }
+
+    /// What the record of a sparse vector says of it.
+    #[inline]
+    fn sparse(&self) -> Option<SparseHeader> {
+        let is_node = matches!(self.header.kind, 1 | 2);
+        (is_node && self.layout.params.storage == Storage::Sparse).then(|| {
+            *bytemuck::from_bytes(&self.bytes[self.layout.vector.clone()][..SPARSE_HEADER])
         })
     }
 
@@ -182,6 +224,7 @@ impl<'a> Record<'a> {
             1 => SlotKind::Node,
             2 => SlotKind::Dead,
             3 => SlotKind::Tids,
+            4 => SlotKind::Elements,
             _ => SlotKind::Free,
         }
     }
@@ -217,10 +260,39 @@ impl<'a> Record<'a> {
         &self.bytes[self.layout.codes.clone()]
     }
 
-    /// The own vector as stored; empty if it stands on pages of its own.
+    /// The part of the own vector that the record holds, as stored.
     #[inline]
     pub fn vector(&self) -> &'a [u8] {
-        &self.bytes[self.layout.vector.clone()]
+        let bytes = &self.bytes[self.layout.vector.clone()];
+        match self.sparse() {
+            None => bytes,
+            Some(_) if matches!(self.rest(), Rest::Base(_)) => &[],
+            Some(sparse) => {
+                let elements = &bytes[SPARSE_HEADER..];
+                &elements[..elements.len().min(8 * sparse.count as usize)]
+            }
+        }
+    }
+
+    /// Where the rest of the own vector is.
+    #[inline]
+    pub fn rest(&self) -> Rest {
+        let inline = self.layout.inline_elements();
+        match self.sparse() {
+            None if self.layout.vector_pages > 0 => Rest::Pages,
+            None => Rest::Nothing,
+            Some(sparse) if sparse.count as usize <= inline => Rest::Nothing,
+            Some(_) if self.header.level > 0 => Rest::Base(self.header.hint),
+            Some(sparse) => Rest::Slots(sparse.more, 8 * (sparse.count as usize - inline)),
+        }
+    }
+
+    /// The first slot of elements that the record does not hold, or [`NONE`].
+    pub fn more(&self) -> NodeId {
+        match self.rest() {
+            Rest::Slots(more, _) => more,
+            _ => NONE,
+        }
     }
 
     /// Whether a lane is the one that keeps its neighbour reachable.
@@ -305,9 +377,23 @@ impl<'a> RecordMut<'a> {
         generation
     }
 
-    /// The own vector as stored.
-    pub fn vector(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.layout.vector.clone()]
+    /// Sets the own vector, or the part of it that the record holds; `more` is the first slot of
+    /// its other elements, if it is sparse.
+    pub fn set_vector(&mut self, stored: &[u8], more: NodeId) {
+        let l = self.layout;
+        let level = self.header().level;
+        let bytes = &mut self.bytes[l.vector.clone()];
+        if l.params.storage == Storage::Sparse {
+            let count = (stored.len() / 8) as u32;
+            let (header, elements) = bytes.split_at_mut(SPARSE_HEADER);
+            header.copy_from_slice(bytemuck::bytes_of(&SparseHeader { count, more }));
+            let held = stored.len().min(elements.len());
+            if held == stored.len() || level == 0 {
+                elements[..held].copy_from_slice(&stored[..held]);
+            }
+        } else if l.vector_pages == 0 {
+            bytes.copy_from_slice(stored);
+        }
     }
 
     /// Sets a lane to a neighbour; extends the list if `lane` is the first unused one.

@@ -5,12 +5,13 @@
 //! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's, or is
 //! a single value, is said to be exact, so that only the others have to be compared by their true distances.
 
+use crate::chain::Owner;
 use crate::index::Index;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
 use crate::search::{self, Beam, Frontier, Visited};
 use crate::store::PageStore;
-use crate::tids::{self, Owner};
+use crate::tids;
 use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

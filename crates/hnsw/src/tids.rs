@@ -1,85 +1,44 @@
 //! Heap TIDs of nodes that stand for more rows than their record holds.
 //!
-//! They stand in a list of slots of kind `Tids`, each with its owner's id and generation. Slots
-//! are put at the head of the list and leave it only with the whole list, when the node is freed: a
-//! reader that walks it without a lock reads either the node's rows or, once the owner does not
-//! match any more, rows that are dead to everyone. Vacuum leaves holes and points the node's `hint`
-//! back at the head; an insert follows the list from the hint to the first slot with room.
+//! They stand in a list of slots ([`crate::chain`]). Slots are put at the head of the list and leave
+//! it only with the whole list, when the node is freed: a reader that walks it without a lock reads
+//! either the node's rows or, once the owner does not match any more, none, as all are dead to
+//! everyone. Vacuum leaves holes and points the node's `hint` back at the head; an insert follows
+//! the list from the hint to the first slot with room.
 
 use crate::alloc;
+use crate::chain::{self, ChainHeader, Owner};
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::page::Body;
 use crate::record::{NONE, NodeId, Record, RecordMut, SlotKind, Tid};
 use crate::store::PageStore;
 use crate::{Error, Result};
-use bytemuck::{Pod, Zeroable};
-use std::mem::size_of;
-
-/// Starts a slot of kind `Tids`; the first eight bytes are those of every slot.
-#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
-#[repr(C)]
-pub struct TidsHeader {
-    /// [`SlotKind::Tids`].
-    pub kind: u8,
-    padding: [u8; 3],
-    /// Raised each time the slot is freed.
-    pub generation: u32,
-    /// The next slot of the list, or [`NONE`].
-    pub next: NodeId,
-    /// The node, at level 0.
-    pub owner: NodeId,
-    /// Generation of the node's slot.
-    pub owner_generation: u32,
-    /// TIDs in this slot.
-    pub count: u32,
-    reserved: u64,
-}
-
-const HEADER: usize = size_of::<TidsHeader>();
-const _: () = assert!(HEADER == 32);
 
 /// TIDs that a slot of a layout takes.
 pub fn capacity(layout: &Layout) -> usize {
-    (layout.record_size - HEADER) / 6
+    chain::capacity(layout, SlotKind::Tids)
 }
 
-/// The list that a walk is on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Owner {
-    /// The node, at level 0.
-    pub id: NodeId,
-    /// Generation of its slot.
-    pub generation: u32,
-}
-
-/// Header and TIDs of one slot's bytes.
-fn parse<'a>(layout: &Layout, bytes: &'a [u8], block: u32) -> Result<(TidsHeader, &'a [u8])> {
-    let header: TidsHeader = *bytemuck::from_bytes(&bytes[..HEADER]);
-    if header.count as usize > capacity(layout) {
-        return Err(Error::corrupted(
-            block,
-            "TID list has more entries than fit",
-        ));
-    }
-    Ok((header, &bytes[HEADER..][..6 * header.count as usize]))
-}
-
-/// Header of the slot and its TIDs; `None` if it belongs to no list.
+/// Header of the slot and its TIDs; `None` if it holds none.
 pub fn read_slot(
     layout: &Layout,
     body: &Body,
     block: u32,
     slot: usize,
-) -> Result<Option<(TidsHeader, Vec<Tid>)>> {
-    if Record::new(layout, body, block, slot)?.kind() != SlotKind::Tids {
-        return Ok(None);
-    }
-    let (header, tids) = parse(layout, &body.bytes()[layout.record_range(slot)], block)?;
-    Ok(Some((
-        header,
-        tids.chunks_exact(6).map(Tid::from_bytes).collect(),
-    )))
+) -> Result<Option<(ChainHeader, Vec<Tid>)>> {
+    let found = chain::read_slot(layout, body, block, slot)?;
+    Ok(found
+        .filter(|(header, _)| header.kind == SlotKind::Tids as u8)
+        .map(|(header, entries)| (header, parse(entries).collect())))
+}
+
+fn parse(entries: &[u8]) -> impl Iterator<Item = Tid> {
+    entries.chunks_exact(6).map(Tid::from_bytes)
+}
+
+fn bytes_of(tids: &[Tid]) -> Vec<u8> {
+    tids.iter().flat_map(|tid| tid.to_bytes()).collect()
 }
 
 /// Reads one slot of a list into `tids` and returns the next; [`NONE`] also when the list is gone.
@@ -89,20 +48,11 @@ pub fn read<S: PageStore>(
     id: NodeId,
     tids: &mut Vec<Tid>,
 ) -> Result<NodeId> {
-    let (block, slot) = index.layout.locate(id);
-    index.store.read(block, |body| {
-        let found = read_slot(&index.layout, body, block, slot)?;
-        let Some((header, list)) = found.filter(|(h, _)| belongs(h, owner)) else {
-            return Ok(NONE);
-        };
-        tids.extend(list);
-        Ok(header.next)
-    })?
-}
-
-/// Whether a slot is in the list of `owner`.
-pub fn belongs(header: &TidsHeader, owner: Owner) -> bool {
-    (header.owner, header.owner_generation) == (owner.id, owner.generation)
+    chain::read(index, owner, id, |header, entries| {
+        if header.kind == SlotKind::Tids as u8 {
+            tids.extend(parse(entries));
+        }
+    })
 }
 
 /// Keeps the TIDs of a slot that `keep` says; returns how many went.
@@ -118,37 +68,14 @@ pub fn retain(
     };
     let kept: Vec<Tid> = tids.iter().copied().filter(|&t| keep(t)).collect();
     header.count = kept.len() as u32;
-    write(
-        &mut body.bytes_mut()[layout.record_range(slot)],
-        &header,
-        &kept,
-    );
+    let bytes = &mut body.bytes_mut()[layout.record_range(slot)];
+    chain::write(bytes, &header, &bytes_of(&kept));
     Ok(tids.len() - kept.len())
-}
-
-fn write(bytes: &mut [u8], header: &TidsHeader, tids: &[Tid]) {
-    bytes.fill(0);
-    bytes[..HEADER].copy_from_slice(bytemuck::bytes_of(header));
-    for (to, tid) in bytes[HEADER..].chunks_exact_mut(6).zip(tids) {
-        to.copy_from_slice(&tid.to_bytes());
-    }
 }
 
 /// The bytes of a slot that starts the list of `owner` with `tids`.
 pub fn slot_bytes(layout: &Layout, owner: Owner, next: NodeId, tids: &[Tid]) -> Vec<u8> {
-    let mut bytes = vec![0; layout.record_size];
-    let header = TidsHeader {
-        kind: SlotKind::Tids as u8,
-        padding: [0; 3],
-        generation: 0,
-        next,
-        owner: owner.id,
-        owner_generation: owner.generation,
-        count: tids.len() as u32,
-        reserved: 0,
-    };
-    write(&mut bytes, &header, tids);
-    bytes
+    chain::slot_bytes(layout, SlotKind::Tids, owner, next, &bytes_of(tids))
 }
 
 /// Adds a row to an existing node; `false` if the node is not what it was (`generation`) or dead.
@@ -186,7 +113,7 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
             let (block, slot) = l.locate(next);
             // A look first: a full slot needs no write.
             let (room, after) = index.store.read(block, |body| {
-                let list = read_slot(l, body, block, slot)?.filter(|(h, _)| belongs(h, owner));
+                let list = read_slot(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
                 Ok(list.map_or((false, NONE), |(h, tids)| {
                     (tids.len() < capacity(l), h.next)
                 }))
@@ -227,13 +154,14 @@ fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, tid: Tid) -> R
     let l = &index.layout;
     let (block, slot) = l.locate(id);
     index.store.write(block, |body| {
-        let list = read_slot(l, body, block, slot)?.filter(|(h, _)| belongs(h, owner));
+        let list = read_slot(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
         let Some((mut header, mut tids)) = list.filter(|(_, tids)| tids.len() < capacity(l)) else {
             return Ok(false);
         };
         tids.push(tid);
         header.count += 1;
-        write(&mut body.bytes_mut()[l.record_range(slot)], &header, &tids);
+        let bytes = &mut body.bytes_mut()[l.record_range(slot)];
+        chain::write(bytes, &header, &bytes_of(&tids));
         Ok(true)
     })
 }

@@ -68,11 +68,19 @@ impl Transform {
         }
     }
 
+    /// The metric of the index.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
     /// Whether a vector goes into the index: under cosine distance, those of length zero do not.
     pub fn indexable<'a>(&self, x: impl Into<Vector<'a>>) -> bool {
         match x.into() {
             Vector::Dense(x) => self.metric != Metric::Cosine || x.iter().any(|&v| v != 0.0),
             Vector::Bits(_) => true,
+            Vector::Sparse(x) => {
+                self.metric != Metric::SparseCosine || !x.elements.values.is_empty()
+            }
         }
     }
 
@@ -166,8 +174,8 @@ impl Stored {
                 bytes.copy_from_slice(bytemuck::cast_slice(&half));
                 scale
             }
-            // The only other one of numbers.
-            Storage::Int8 | Storage::Auto | Storage::Bits => {
+            // The only other one of dense vectors.
+            _ => {
                 let scale = distance::quantize::i8_scale(y);
                 distance::quantize::encode_i8(y, scale, bytemuck::cast_slice_mut(&mut bytes));
                 scale
@@ -214,9 +222,8 @@ pub fn decode(kernels: &Kernels, storage: Storage, bytes: &[u8], scale: f32, out
                 (kernels.decode_f16)(&values, scale, out);
             }
         },
-        Storage::Int8 | Storage::Auto | Storage::Bits => {
-            (kernels.decode_i8)(bytemuck::cast_slice(bytes), scale, out)
-        }
+        // The only other one of dense vectors.
+        _ => (kernels.decode_i8)(bytemuck::cast_slice(bytes), scale, out),
     }
 }
 

@@ -12,6 +12,7 @@
 //! vacuum goes on with them. One vacuum at a time runs on an index.
 
 use crate::alloc;
+use crate::chain::{self, Owner};
 use crate::index::{Index, Visit};
 use crate::layout::Layout;
 use crate::page::{Body, PageKind};
@@ -20,7 +21,7 @@ use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, RecordHeader, RecordMut, SlotKind, Tid};
 use crate::search::{self, Frontier};
 use crate::store::PageStore;
-use crate::tids::{self, Owner};
+use crate::tids;
 use crate::{Error, Result};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -51,10 +52,10 @@ struct Survey {
     uppers: Vec<(NodeId, u8, NodeId)>,
     /// Nodes without rows in the record, but with lists.
     doubtful: Vec<(NodeId, u32)>,
-    /// All slots of TID lists, with their generation and owner.
+    /// All slots of lists, with their generation and owner.
     lists: Vec<(NodeId, u32, Owner)>,
     /// Owners of lists that lost rows.
-    thinned: FxHashSet<(NodeId, u32)>,
+    thinned: FxHashSet<Owner>,
     /// Some live node on level 0.
     some_alive: Option<NodeId>,
 }
@@ -216,15 +217,16 @@ fn note_page(
             SlotKind::Free => free += 1,
             SlotKind::Tids => {
                 if let Some((list, rows)) = tids::read_slot(layout, body, block, slot)? {
-                    let owner = Owner {
-                        id: list.owner,
-                        generation: list.owner_generation,
-                    };
-                    survey.lists.push((id, list.generation, owner));
+                    survey.lists.push((id, list.generation, list.owner()));
                     survey.stats.rows += rows.len() as u64;
                     if thinned && rows.len() < tids::capacity(layout) {
-                        survey.thinned.insert((owner.id, owner.generation));
+                        survey.thinned.insert(list.owner());
                     }
+                }
+            }
+            SlotKind::Elements => {
+                if let Some((list, _)) = chain::read_slot(layout, body, block, slot)? {
+                    survey.lists.push((id, list.generation, list.owner()));
                 }
             }
             SlotKind::Node if header.level > 0 => {
@@ -284,7 +286,7 @@ fn mark_empty<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()>
             survey.dead.insert(id, 0);
         }
     }
-    for &(id, generation) in &survey.thinned {
+    for &Owner { id, generation } in &survey.thinned {
         if id != NONE {
             change_node(index, id, generation, |header| {
                 header.hint = header.link;
@@ -352,47 +354,41 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bo
     Ok(!dead_uppers.is_empty())
 }
 
-/// Frees TID lists that an insert left without linking them.
+/// Frees lists that an insert left without linking them.
 fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
     let mut linked: FxHashSet<NodeId> = FxHashSet::default();
-    let mut walked: FxHashSet<(NodeId, u32)> = FxHashSet::default();
+    let mut walked: FxHashSet<Owner> = FxHashSet::default();
     for &(_, _, owner) in &survey.lists {
-        if !walked.insert((owner.id, owner.generation)) || owner.id == NONE {
+        if !walked.insert(owner) || owner.id == NONE {
             continue;
         }
         if index.layout.locate(owner.id).0 >= index.store.blocks() {
             continue;
         }
-        let start = index.with_record(owner.id, |r| {
+        let starts = index.with_record(owner.id, |r| {
             let owned = r.is_node(0) && r.header().generation == owner.generation;
-            if owned { r.header().link } else { NONE }
+            if owned { lists_of(&r) } else { [NONE; 2] }
         })?;
-        let mut next = start;
-        while next != NONE && linked.insert(next) {
-            next = tids::read(index, owner, next, &mut Vec::new())?;
+        for mut next in starts {
+            while next != NONE && linked.insert(next) {
+                next = chain::read(index, owner, next, |_, _| {})?;
+            }
         }
     }
     for (id, generation, owner) in std::mem::take(&mut survey.lists) {
         if linked.contains(&id) {
             continue;
         }
-        let (block, slot) = index.layout.locate(id);
-        let freed = index.store.write(block, |body| {
-            let found = tids::read_slot(&index.layout, body, block, slot)?;
-            let stray = found.is_some_and(|(header, _)| {
-                header.generation == generation && tids::belongs(&header, owner)
-            });
-            if stray {
-                RecordMut::new(&index.layout, body, block, slot)?.free();
-            }
-            Ok(stray)
-        })?;
-        if freed {
+        if chain::free(index, owner, id, |header| header.generation == generation)?.is_some() {
             survey.stats.freed += 1;
-            index.store.set_free(block, true);
         }
     }
     Ok(())
+}
+
+/// The first slots of the lists of a node on level 0: of TIDs and of elements.
+fn lists_of(record: &Record) -> [NodeId; 2] {
+    [record.header().link, record.more()]
 }
 
 /// If the entry point is dead, makes the highest live record the entry point; says that lists are
@@ -621,27 +617,19 @@ fn free_dead<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> 
     dead.sort_by_key(|&(id, level)| (std::cmp::Reverse(level), id));
     for (id, _) in dead {
         index.store.check_interrupts();
-        let header = index.with_record(id, |r| *r.header())?;
-        let owner = Owner {
-            id,
-            generation: header.generation,
-        };
-        let mut next = if header.level == 0 { header.link } else { NONE };
+        let (header, lists) = index.with_record(id, |r| (*r.header(), lists_of(&r)))?;
+        let generation = header.generation;
         alloc::free(index, id)?;
         survey.stats.freed += 1;
-        while next != NONE {
-            let list = next;
-            let (block, slot) = index.layout.locate(list);
-            next = index.store.write(block, |body| {
-                let found = tids::read_slot(&index.layout, body, block, slot)?;
-                let Some((header, _)) = found.filter(|(h, _)| tids::belongs(h, owner)) else {
-                    return Ok(NONE);
-                };
-                RecordMut::new(&index.layout, body, block, slot)?.free();
-                Ok(header.next)
-            })?;
-            index.store.set_free(block, true);
-            survey.stats.freed += 1;
+        if header.level > 0 {
+            continue;
+        }
+        for mut list in lists {
+            while list != NONE {
+                let freed = chain::free(index, Owner { id, generation }, list, |_| true)?;
+                survey.stats.freed += u64::from(freed.is_some());
+                list = freed.unwrap_or(NONE);
+            }
         }
     }
     Ok(())

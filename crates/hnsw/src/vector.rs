@@ -1,12 +1,14 @@
-//! What a vector is: numbers or bits, as the storage of an index says.
+//! What a vector is: numbers, bits or elements, as the metric of an index says.
 //!
-//! Decoded, a vector is a row of 32-bit *words*: float32 coordinates, or bits. Only this module
-//! and [`crate::query`] look into words; what finds, links and moves nodes passes them on.
+//! Inside, a vector is a row of 32-bit *words*: the float32 coordinates of a dense vector, a bit
+//! string filled up with zeros, or index and value of each element of a sparse vector. Only this
+//! module and [`crate::query`] look into words; what finds, links and moves nodes passes them on.
 
 use crate::code::EdgeCode;
 use crate::layout::{LaneCode, Layout, Metric, Storage};
 use crate::transform::{self, Stored, Transform};
 use distance::Kernels;
+use distance::sparse::{self, Columns};
 
 /// A vector as it comes.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +17,8 @@ pub enum Vector<'a> {
     Dense(&'a [f32]),
     /// A bit string.
     Bits(Bits<'a>),
+    /// Those coordinates that are not zero.
+    Sparse(Sparse<'a>),
 }
 
 /// A bit string; what fills up the last byte is zero.
@@ -26,13 +30,25 @@ pub struct Bits<'a> {
     pub bytes: &'a [u8],
 }
 
+/// A sparse vector.
+#[derive(Clone, Copy, Debug)]
+pub struct Sparse<'a> {
+    /// How many dimensions.
+    pub dims: usize,
+    /// The coordinates that are not zero by ascending index from 0, at most
+    /// [`crate::layout::MAX_ELEMENTS`].
+    pub elements: Columns<'a>,
+}
+
 /// A vector in stored coordinates, and what is known of it.
 pub(crate) struct Point {
     pub words: Vec<u32>,
-    /// Euclidean norm of the vector as it came; 0 of bits.
+    /// Euclidean norm of a dense vector as it came; else 0.
     pub norm: f32,
     /// Bound of the rounding error of `words`, in the metric's norm.
     pub slack: f32,
+    /// Hash of the vector as it came.
+    pub hash: u32,
 }
 
 impl<'a> From<&'a [f32]> for Vector<'a> {
@@ -47,37 +63,17 @@ impl<'a> From<&'a Vec<f32>> for Vector<'a> {
     }
 }
 
-impl<'a> From<Bits<'a>> for Vector<'a> {
-    fn from(bits: Bits<'a>) -> Self {
-        Vector::Bits(bits)
-    }
-}
-
-impl<'a> Vector<'a> {
+impl Vector<'_> {
     /// Its dimensions.
     pub fn dims(self) -> usize {
         match self {
             Vector::Dense(x) => x.len(),
             Vector::Bits(bits) => bits.length,
+            Vector::Sparse(sparse) => sparse.dims,
         }
     }
 
-    /// Hash of what it holds; -0 and 0 count as equal, as they are to the type's `=`.
-    pub fn hash(self) -> u32 {
-        match self {
-            Vector::Dense(x) => transform::hash(x),
-            Vector::Bits(bits) => {
-                let words = bits.bytes.chunks(4).map(|chunk| {
-                    let mut word = [0; 4];
-                    word[..chunk.len()].copy_from_slice(chunk);
-                    u32::from_ne_bytes(word)
-                });
-                transform::hash_words(words)
-            }
-        }
-    }
-
-    /// Appends it as words, from which [`Layout::vector`] makes it again.
+    /// Appends its words.
     pub(crate) fn append_to(self, words: &mut Vec<u32>) {
         match self {
             Vector::Dense(x) => words.extend_from_slice(bytemuck::cast_slice(x)),
@@ -86,6 +82,10 @@ impl<'a> Vector<'a> {
                 words.resize(start + bits.length.next_multiple_of(Bits::UNIT) / 32, 0);
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words[start..]);
                 bytes[..bits.bytes.len()].copy_from_slice(bits.bytes);
+            }
+            Vector::Sparse(Sparse { elements, .. }) => {
+                let elements = elements.indices.iter().zip(elements.values);
+                words.extend(elements.flat_map(|(i, v)| [i.cast_unsigned(), v.to_bits()]));
             }
         }
     }
@@ -96,70 +96,55 @@ impl Bits<'_> {
     pub(crate) const UNIT: usize = 64;
 }
 
-/// Words of a dense vector as what they are.
+/// The words of a dense vector.
 #[inline]
 pub(crate) fn floats(words: &[u32]) -> &[f32] {
     bytemuck::cast_slice(words)
 }
 
+/// The words of a sparse vector.
+#[inline]
+pub(crate) fn elements(words: &[u32]) -> &[[u32; 2]] {
+    words.as_chunks().0
+}
+
 impl Transform {
-    /// The stored coordinates of a vector.
-    pub(crate) fn point(&self, x: Vector) -> Point {
-        match x {
-            Vector::Dense(x) => {
+    /// The stored coordinates of a vector, from its words.
+    pub(crate) fn point(&self, words: Vec<u32>) -> Point {
+        match self.metric().only_storage() {
+            None => {
+                let x = floats(&words);
+                let hash = transform::hash(x);
                 let rotated = self.apply(x);
                 Point {
                     words: bytemuck::cast_vec(rotated.y),
                     norm: rotated.norm,
                     slack: rotated.slack,
+                    hash,
                 }
             }
-            Vector::Bits(_) => {
-                let mut words = Vec::new();
-                x.append_to(&mut words);
-                Point {
-                    words,
-                    norm: 0.0,
-                    slack: 0.0,
-                }
-            }
+            Some(_) => Point {
+                hash: transform::hash_words(words.iter().copied()),
+                words,
+                norm: 0.0,
+                slack: 0.0,
+            },
         }
+    }
+
+    /// The stored coordinates of a vector.
+    pub(crate) fn point_of(&self, x: Vector) -> Point {
+        let mut words = Vec::new();
+        x.append_to(&mut words);
+        self.point(words)
     }
 }
 
 impl Layout {
-    /// Words of a vector as [`Vector::append_to`] writes them.
-    pub(crate) fn vector_words(&self) -> usize {
-        match self.params.storage {
-            Storage::Bits => self.padded / 32,
-            _ => self.params.dims as usize,
-        }
-    }
-
-    /// Words of a vector in stored coordinates.
-    pub(crate) fn point_words(&self) -> usize {
-        match self.params.storage {
-            Storage::Bits => self.padded / 32,
-            _ => self.padded,
-        }
-    }
-
-    /// The vector that words stand for.
-    pub(crate) fn vector<'a>(&self, words: &'a [u32]) -> Vector<'a> {
-        let length = self.params.dims as usize;
-        match self.params.storage {
-            Storage::Bits => Vector::Bits(Bits {
-                length,
-                bytes: &bytemuck::cast_slice(words)[..length.div_ceil(8)],
-            }),
-            _ => Vector::Dense(floats(words)),
-        }
-    }
-
     /// A vector as a record keeps it.
     pub(crate) fn encode(&self, kernels: &Kernels, point: &Point) -> Stored {
         match self.params.storage {
-            Storage::Bits => Stored {
+            Storage::Bits | Storage::Sparse => Stored {
                 bytes: bytemuck::cast_slice(&point.words).to_vec(),
                 scale: 1.0,
                 err: 0.0,
@@ -168,11 +153,11 @@ impl Layout {
         }
     }
 
-    /// Appends a stored vector, decoded.
+    /// Appends the words of a stored vector.
     pub(crate) fn decode(&self, kernels: &Kernels, bytes: &[u8], scale: f32, to: &mut Vec<u32>) {
         let start = to.len();
         match self.params.storage {
-            Storage::Bits => {
+            Storage::Bits | Storage::Sparse => {
                 to.resize(start + bytes.len() / 4, 0);
                 bytemuck::cast_slice_mut(&mut to[start..]).copy_from_slice(bytes);
             }
@@ -186,21 +171,27 @@ impl Layout {
 
     /// Whether no coordinate of a vector is NaN.
     pub(crate) fn is_number(&self, words: &[u32]) -> bool {
-        self.params.metric.of_bits() || floats(words).iter().all(|v| !v.is_nan())
+        let is_number = |word: &u32| !f32::from_bits(*word).is_nan();
+        match self.params.storage {
+            Storage::Bits => true,
+            Storage::Sparse => elements(words).iter().all(|[_, value]| is_number(value)),
+            _ => words.iter().all(is_number),
+        }
     }
 
     /// Graph distance of two vectors in stored coordinates.
     #[inline]
     pub(crate) fn between(&self, kernels: &Kernels, a: &[u32], b: &[u32]) -> f32 {
-        let bytes = |words| bytemuck::cast_slice::<u32, u8>(words);
-        match self.params.metric {
+        let metric = self.params.metric;
+        match metric {
             Metric::L1 => (kernels.l1)(floats(a), floats(b)),
             Metric::InnerProduct => -(kernels.inner_product)(floats(a), floats(b)),
             Metric::L2 | Metric::Cosine => (kernels.l2_squared)(floats(a), floats(b)),
-            Metric::Hamming => (kernels.hamming)(bytes(a), bytes(b)) as f32,
-            Metric::Jaccard => {
-                distance::jaccard((kernels.jaccard_parts)(bytes(a), bytes(b))) as f32
+            Metric::Hamming | Metric::Jaccard => {
+                let bytes = |words| bytemuck::cast_slice::<u32, u8>(words);
+                bit_distance(kernels, metric, bytes(a), bytes(b)) as f32
             }
+            _ => sparse_distance(metric, elements(a), elements(b)) as f32,
         }
     }
 
@@ -219,5 +210,25 @@ impl Layout {
                 edge
             }
         }
+    }
+}
+
+/// Distance of two bit strings: that of the operator.
+#[inline]
+pub(crate) fn bit_distance(kernels: &Kernels, metric: Metric, a: &[u8], b: &[u8]) -> f64 {
+    match metric {
+        Metric::Jaccard => distance::jaccard((kernels.jaccard_parts)(a, b)),
+        _ => (kernels.hamming)(a, b) as f64,
+    }
+}
+
+/// Distance of two sparse vectors: that of the operator, or its square under L2.
+#[inline]
+pub(crate) fn sparse_distance(metric: Metric, a: &[[u32; 2]], b: &[[u32; 2]]) -> f64 {
+    match metric {
+        Metric::SparseInnerProduct => -f64::from(sparse::inner_product(a, b)),
+        Metric::SparseL1 => f64::from(sparse::l1(a, b)),
+        Metric::SparseCosine => distance::cosine(sparse::cosine_parts(a, b)),
+        _ => f64::from(sparse::l2_squared(a, b)),
     }
 }

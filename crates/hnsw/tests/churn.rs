@@ -65,6 +65,21 @@ proptest! {
     }
 
     #[test]
+    fn sparse_l2(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(20, 4, Metric::SparseL2, Storage::Auto), &ops);
+    }
+
+    #[test]
+    fn sparse_inner_product(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(params(30, 8, Metric::SparseInnerProduct, Storage::Auto), &ops);
+    }
+
+    #[test]
+    fn sparse_cosine_in_many_slots(ops in proptest::collection::vec(op(), 1..12)) {
+        interleave(params(1700, 4, Metric::SparseCosine, Storage::Auto), &ops);
+    }
+
+    #[test]
     fn split_records(ops in proptest::collection::vec(op(), 1..12)) {
         interleave(params(2200, 4, Metric::L2, Storage::Float32), &ops);
     }
@@ -78,7 +93,11 @@ proptest! {
 /// Half of the rows go and others come, many times: slots are reused.
 #[test]
 fn pages_are_reused() {
-    for (dims, metric) in [(8, Metric::L2), (2200, Metric::L1)] {
+    for (dims, metric) in [
+        (8, Metric::L2),
+        (2200, Metric::L1),
+        (2200, Metric::SparseL1),
+    ] {
         let store = create(params(dims, 8, metric, Storage::Float32));
         let mut model = Model::new(&store);
         let n = if dims == 8 { 300 } else { 60 };
@@ -232,7 +251,8 @@ fn few_different_rows() {
         assert_eq!(report.rows.len(), 2 * n as usize);
         // Threads may race with the first of each.
         assert!(
-            report.nodes <= 40 || metric == Metric::InnerProduct,
+            report.nodes <= 40
+                || matches!(metric, Metric::InnerProduct | Metric::SparseInnerProduct),
             "{}",
             report.nodes
         );

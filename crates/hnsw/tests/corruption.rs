@@ -112,6 +112,17 @@ fn jaccard() {
 }
 
 #[test]
+fn sparse() {
+    damage_all_kinds(30, Metric::SparseCosine, Storage::Auto, 1);
+}
+
+/// Elements in slots apart.
+#[test]
+fn sparse_in_many_slots() {
+    damage_all_kinds(1300, Metric::SparseL2, Storage::Auto, 9);
+}
+
+#[test]
 fn split_records() {
     damage_all_kinds(2100, Metric::L2, Storage::Float32, 20);
 }
@@ -119,14 +130,19 @@ fn split_records() {
 /// Headers and lanes of every slot, not of the first on a page alone.
 #[test]
 fn every_slot() {
-    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
-        let original = sample(8, metric, Storage::Float32);
-        let params = params(8, 3, metric, Storage::Float32);
+    for (dims, metric) in [
+        (8, Metric::L2),
+        (8, Metric::L1),
+        (8, Metric::Jaccard),
+        (600, Metric::SparseL1),
+    ] {
+        let original = sample(dims, metric, Storage::Float32);
+        let params = params(dims, 3, metric, Storage::Float32);
         let layout = hnsw::Layout::new(params);
         for block in layout.first_block() as usize..original.len() {
             for slot in 0..layout.slots {
                 let start = layout.record_range(slot).start;
-                for word in 0..12 {
+                for word in 0..16 {
                     for value in [u32::MAX, 1, 0x0102_0301] {
                         let mut pages = original.clone();
                         let at = start + 4 * word;
@@ -147,6 +163,7 @@ fn whole_pages() {
         (24, Metric::L1),
         (2100, Metric::L2),
         (5, Metric::Hamming),
+        (600, Metric::SparseL2),
     ] {
         let original = sample(dims, metric, Storage::Float32);
         for block in 0..original.len() {

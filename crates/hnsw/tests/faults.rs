@@ -199,7 +199,7 @@ fn with_twins(dims: usize, copies: usize, metric: Metric) -> Base {
 
 #[test]
 fn rows_beyond_a_record() {
-    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard, Metric::SparseL2] {
         let layout = hnsw::Layout::new(params(8, 3, metric, Storage::Float32));
         let (inline, list) = (layout.inline_tids, hnsw::tids::capacity(&layout));
         // The next row is the first of a list, in the middle of one, the first of a second.
@@ -233,7 +233,7 @@ fn vacuum_with_repair() {
 
 #[test]
 fn vacuum_of_lists() {
-    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard, Metric::SparseL2] {
         let base = with_twins(8, 150, metric);
         let half = |t: Tid| t.block.is_multiple_of(2);
         refuse_each(&base, half, vacuum_of(half));
@@ -245,7 +245,7 @@ fn vacuum_of_lists() {
 /// Own vectors on pages apart, in new pages and in those that a vacuum freed.
 #[test]
 fn split_records() {
-    for metric in [Metric::L2, Metric::L1, Metric::Jaccard] {
+    for metric in [Metric::L2, Metric::L1, Metric::Jaccard, Metric::SparseL2] {
         let mut base = base(4500, 14, metric, Storage::Float32);
         refuse_each(&base, nothing, insert_at(0));
         refuse_each(&base, nothing, insert_at(1));
@@ -261,8 +261,12 @@ fn split_records() {
 /// Inserts that fail again and again, with vacuums in between, do not eat space without end.
 #[test]
 fn failed_inserts_leave_no_space_behind() {
-    for dims in [8, 4500] {
-        let base = base(dims, 10, Metric::L2, Storage::Float32);
+    for (dims, metric) in [
+        (8, Metric::L2),
+        (4500, Metric::L2),
+        (1500, Metric::SparseL2),
+    ] {
+        let base = base(dims, 10, metric, Storage::Float32);
         let mut index = open(&base.store);
         let x = clustered(3, dims, 55).remove(2);
         let blocks = base.store.blocks();

@@ -107,8 +107,11 @@ fn check_order(kind: Kind, dims: usize, n: usize, metric: Metric, storage: Stora
 }
 
 fn check_metric(metric: Metric) {
-    let storages = if metric.of_bits() { 1 } else { STORAGES.len() };
-    for &storage in &STORAGES[..storages] {
+    let storages = match metric.only_storage() {
+        None => &STORAGES[..],
+        Some(_) => &STORAGES[..1],
+    };
+    for &storage in storages {
         for kind in KINDS {
             check_order(kind, 3, 60, metric, storage, false);
             check_order(kind, 40, 150, metric, storage, false);
@@ -145,6 +148,15 @@ fn hamming() {
 #[test]
 fn jaccard() {
     check_metric(Metric::Jaccard);
+}
+
+#[test]
+fn sparse() {
+    for metric in METRICS {
+        if metric.only_storage() == Some(Storage::Sparse) {
+            check_metric(metric);
+        }
+    }
 }
 
 #[test]

@@ -86,6 +86,8 @@ fn split_records() {
     both(30, 16_000, 16, Metric::Cosine, Storage::Int8, 40, 0.95);
     both(60, 16_000, 16, Metric::Hamming, Storage::Auto, 40, 0.95);
     both(60, 1000, 100, Metric::Jaccard, Storage::Auto, 40, 0.95);
+    both(100, 3000, 16, Metric::SparseCosine, Storage::Auto, 40, 0.95);
+    both(30, 16_000, 16, Metric::SparseL2, Storage::Auto, 40, 0.95);
 }
 
 #[test]

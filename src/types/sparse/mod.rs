@@ -10,6 +10,7 @@ pub mod wire;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use ::distance::sparse::{self, Columns};
 use pgrx::pg_sys::Datum;
 use values::sparse::{MAX_ELEMENTS, Sparsevec};
 
@@ -65,67 +66,39 @@ impl<'a> Sparse<'a> {
             .zip(self.values.iter().copied())
     }
 
-    /// The index at a position; behind the last, one that no element has.
+    /// For distances.
     #[inline]
-    fn index(self, position: usize) -> i32 {
-        self.indices.get(position).copied().unwrap_or(i32::MAX)
+    fn columns(self) -> Columns<'a> {
+        Columns {
+            indices: self.indices,
+            values: self.values,
+        }
     }
 
-    /// The elements of both values at every index where either has one.
-    #[inline]
-    fn pairs(self, other: Self) -> impl Iterator<Item = (i32, f32, f32)> {
-        let (mut i, mut j) = (0, 0);
-        std::iter::from_fn(move || {
-            let (a, b) = (self.index(i), other.index(j));
-            let index = a.min(b);
-            let (mut left, mut right) = (0.0, 0.0);
-            if a == index {
-                left = *self.values.get(i)?;
-                i += 1;
-            }
-            if b == index {
-                right = *other.values.get(j)?;
-                j += 1;
-            }
-            Some((index, left, right))
-        })
-    }
-
-    #[inline]
-    fn sum(self, other: Self, term: impl Fn(f32, f32) -> f32) -> f32 {
-        let add = |sum, (_, a, b)| sum + term(a, b);
-        self.pairs(other).fold(0.0, add)
+    /// The value as an index takes it.
+    pub fn indexed(self) -> hnsw::Sparse<'a> {
+        hnsw::Sparse {
+            dims: self.dimensions,
+            elements: self.columns(),
+        }
     }
 }
 
 impl<'a> Measured<'a> for Sparse<'a> {
     fn l2_squared(self, other: Self) -> f32 {
-        self.sum(other, |a, b| (a - b) * (a - b))
+        sparse::l2_squared(self.columns(), other.columns())
     }
 
     fn inner_product(self, other: Self) -> f32 {
-        let (mut sum, mut i, mut j) = (0.0, 0, 0);
-        while let (Some(a), Some(b)) = (self.values.get(i), other.values.get(j)) {
-            match self.index(i).cmp(&other.index(j)) {
-                Ordering::Less => i += 1,
-                Ordering::Greater => j += 1,
-                Ordering::Equal => {
-                    sum += a * b;
-                    (i, j) = (i + 1, j + 1);
-                }
-            }
-        }
-        sum
+        sparse::inner_product(self.columns(), other.columns())
     }
 
     fn l1(self, other: Self) -> f32 {
-        self.sum(other, |a, b| (a - b).abs())
+        sparse::l1(self.columns(), other.columns())
     }
 
     fn cosine_parts(self, other: Self) -> (f32, f32, f32) {
-        let square = |values: &[f32]| values.iter().fold(0.0, |sum, value| sum + value * value);
-        let dot = self.inner_product(other);
-        (dot, square(self.values), square(other.values))
+        sparse::cosine_parts(self.columns(), other.columns())
     }
 
     fn numbers(self) -> Cow<'a, [f32]> {
@@ -137,7 +110,7 @@ impl<'a> Measured<'a> for Sparse<'a> {
 impl PartialOrd for Sparse<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         let common = self.dimensions.min(other.dimensions);
-        self.pairs(*other)
+        sparse::pairs(self.columns(), other.columns())
             .take_while(|(index, ..)| (*index as usize) < common)
             .find(|(_, a, b)| a != b)
             .map_or(Some(self.dimensions.cmp(&other.dimensions)), |(_, a, b)| {

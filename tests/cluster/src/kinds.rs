@@ -41,7 +41,7 @@ const fn kind(
 
 /// What an index can be made for.
 #[rustfmt::skip]
-pub const KINDS: [Kind; 7] = [
+pub const KINDS: [Kind; 9] = [
     kind("vectors", "v::vector(24)", ("hnsw", "vector_l2_ops"), "<->"),
     kind("angles", "v::vector(24)", ("hnsw", "vector_cosine_ops"), "<=>"),
     kind("products", "v::vector(24)", ("hnsw", "vector_ip_ops"), "<#>"),
@@ -49,6 +49,8 @@ pub const KINDS: [Kind; 7] = [
     kind("half_angles", "v::halfvec(24)", ("hnsw", "halfvec_cosine_ops"), "<=>"),
     kind("bits", "binary_quantize(v)::bit(24)", ("hnsw", "bit_hamming_ops"), "<~>"),
     kind("bit_sets", "binary_quantize(v)::bit(24)", ("hnsw", "bit_jaccard_ops"), "<%>"),
+    kind("sparse", "v::sparsevec(24)", ("hnsw", "sparsevec_l2_ops"), "<->"),
+    kind("sparse_angles", "v::sparsevec(24)", ("hnsw", "sparsevec_cosine_ops"), "<=>"),
 ];
 
 /// What can be made only under the name of pgvector.

@@ -59,7 +59,7 @@ struct Longest {
 
 const NUMBERS: &str =
     "(SELECT array_agg(sin(i * 20000 + j) ORDER BY j) FROM generate_series(1, 16000) j)";
-const LONGEST: [Longest; 3] = [
+const LONGEST: [Longest; 4] = [
     Longest {
         name: "vector(16000)",
         value: NUMBERS,
@@ -88,6 +88,18 @@ const LONGEST: [Longest; 3] = [
                 FROM generate_series(1, 64000) j)",
         classes: &[("bit_hamming_ops", "<~>"), ("bit_jaccard_ops", "<%>")],
         beyond: Some("bit(64001)"),
+    },
+    Longest {
+        name: "sparsevec(1000000000)",
+        value: "(SELECT '{' || string_agg((j * 60000 + i) || ':' || sin(i * 20000 + j), ',') || '}/1000000000' \
+                FROM generate_series(1, 16000) j)",
+        classes: &[
+            ("sparsevec_l2_ops", "<->"),
+            ("sparsevec_ip_ops", "<#>"),
+            ("sparsevec_cosine_ops", "<=>"),
+            ("sparsevec_l1_ops", "<+>"),
+        ],
+        beyond: None,
     },
 ];
 
@@ -153,10 +165,12 @@ const ROWS: usize = 4000;
 
 #[test]
 fn recall_is_at_least_pgvectors() {
-    /// Names, expressions, operator classes and operators.
-    const INDEXES: [(&str, &str, &str); 2] = [
+    /// Expressions, operator classes and operators.
+    const INDEXES: [(&str, &str, &str); 4] = [
         ("binary_quantize(v)::bit(256)", "bit_hamming_ops", "<~>"),
         ("binary_quantize(v)::bit(256)", "bit_jaccard_ops", "<%>"),
+        ("v::sparsevec(256)", "sparsevec_l2_ops", "<->"),
+        ("v::sparsevec(256)", "sparsevec_cosine_ops", "<=>"),
     ];
     let server = Server::start(&Options::new()).unwrap();
     if !server.installation().has_pgvector() {

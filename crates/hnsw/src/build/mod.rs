@@ -24,7 +24,7 @@ use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use distance::Kernels;
 use rustc_hash::FxHashMap;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
 
@@ -49,6 +49,8 @@ pub trait Arena {
 struct Row {
     tid: Tid,
     level: u8,
+    /// Where its words end in the batch.
+    end: usize,
 }
 
 /// Rows on their way to a worker.
@@ -69,6 +71,8 @@ pub struct Block<A: Arena> {
     /// Vectors that the build computes with: int8, each followed by a [`WorkTail`], of metrics that
     /// rotate; else the words of the vector.
     work: A::Bytes,
+    /// Where each of them ends, if they differ in size.
+    ends: Vec<u32>,
     /// Vectors as they will be stored, where that is not `work`.
     stored: Option<A::Bytes>,
     /// Lists of level 0.
@@ -127,7 +131,7 @@ impl Batch {
     /// An empty batch.
     pub fn new(layout: &Layout) -> Self {
         Self {
-            words: Vec::with_capacity(BATCH * layout.vector_words()),
+            words: Vec::with_capacity(BATCH * layout.words()),
             rows: Vec::with_capacity(BATCH),
         }
     }
@@ -194,7 +198,8 @@ impl<A: Arena> Builder<A> {
         let uniform = (splitmix64(self.meta.seed ^ row) >> 11) as f64 / (1u64 << 53) as f64;
         let level = random_level(uniform.max(f64::MIN_POSITIVE), self.layout.level_factor());
         x.into().append_to(&mut batch.words);
-        batch.rows.push(Row { tid, level });
+        let end = batch.words.len();
+        batch.rows.push(Row { tid, level, end });
     }
 
     /// Gives a batch its memory.
@@ -204,10 +209,15 @@ impl<A: Arena> Builder<A> {
         let levels: usize = batch.rows.iter().map(|r| usize::from(r.level)).sum();
         let same = match l.params.metric.rotated() {
             true => l.params.storage == Storage::Int8,
-            false => matches!(l.params.storage, Storage::Float32 | Storage::Bits),
+            false => !matches!(l.params.storage, Storage::Float16 | Storage::Int8),
+        };
+        let work = match self.work_size() {
+            0 => 4 * batch.words.len(),
+            size => rows * size,
         };
         let block = Block {
-            work: arena.bytes(rows * self.work_size())?,
+            work: arena.bytes(work)?,
+            ends: Vec::new(),
             stored: (!same)
                 .then(|| arena.bytes(rows * l.vector_size()))
                 .transpose()?,
@@ -221,12 +231,12 @@ impl<A: Arena> Builder<A> {
     /// Puts a batch into the graph. Called by workers; stops early after [`Self::stop`].
     pub fn run(&self, job: Job<A>) -> Result<()> {
         let Job { batch, mut block } = job;
-        let vectors = batch.words.chunks_exact(self.layout.vector_words());
-        let mut upper = 0;
-        for (i, (words, row)) in vectors.zip(&batch.rows).enumerate() {
+        let (mut upper, mut start) = (0, 0);
+        for (i, row) in batch.rows.iter().enumerate() {
             self.check_stop()?;
-            let x = self.layout.vector(words);
-            let node = self.encode(&mut block, i, x, row, upper);
+            let words = batch.words[start..row.end].to_vec();
+            start = row.end;
+            let node = self.encode(&mut block, i, words, row, upper);
             block.nodes.push(node);
             upper += u32::from(row.level);
         }
@@ -254,25 +264,35 @@ impl<A: Arena> Builder<A> {
         }
     }
 
-    /// Bytes of a vector that the build computes with.
+    /// Bytes of a vector that the build computes with; 0 if they differ.
     fn work_size(&self) -> usize {
         let l = &self.layout;
         match l.params.metric.rotated() {
             true => l.padded + WORK_TAIL,
-            false => l.point_words() * 4,
+            false => l.words() * 4,
         }
     }
 
     /// Writes row `i` of a block.
-    fn encode(&self, block: &mut Block<A>, i: usize, x: Vector, row: &Row, upper: u32) -> Node {
-        let point = self.transform.point(x);
+    fn encode(
+        &self,
+        block: &mut Block<A>,
+        i: usize,
+        words: Vec<u32>,
+        row: &Row,
+        upper: u32,
+    ) -> Node {
+        let point = self.transform.point(words);
         let stored = self.layout.encode(self.kernels, &point);
         let size = self.layout.vector_size();
         if let Some(bytes) = &mut block.stored {
             bytes[i * size..][..size].copy_from_slice(&stored.bytes);
         }
-        let size = self.work_size();
-        let work = &mut block.work[i * size..][..size];
+        if self.work_size() == 0 {
+            block.ends.push(4 * row.end as u32);
+        }
+        let range = self.work_range(block, i);
+        let work = &mut block.work[range];
         if !self.layout.params.metric.rotated() {
             work.copy_from_slice(bytemuck::cast_slice(&point.words));
         } else {
@@ -288,7 +308,7 @@ impl<A: Arena> Builder<A> {
             tid: row.tid,
             level: row.level,
             upper,
-            hash: x.hash(),
+            hash: point.hash,
             norm: point.norm,
             scale: stored.scale,
             err: stored.err,
@@ -306,8 +326,18 @@ impl<A: Arena> Builder<A> {
 
     fn work(&self, node: u32) -> &[u8] {
         let (block, i) = self.block(node);
-        let size = self.work_size();
-        &block.work[i * size..][..size]
+        &block.work[self.work_range(block, i)]
+    }
+
+    #[inline]
+    fn work_range(&self, block: &Block<A>, i: usize) -> Range<usize> {
+        match self.work_size() {
+            0 => {
+                let end = |i: usize| block.ends[i] as usize;
+                i.checked_sub(1).map_or(0, end)..end(i)
+            }
+            size => i * size..(i + 1) * size,
+        }
     }
 
     /// Says that a node's working copy will be read soon.
@@ -322,6 +352,7 @@ impl<A: Arena> Builder<A> {
         let size = self.layout.vector_size();
         match &block.stored {
             Some(bytes) => &bytes[i * size..][..size],
+            None if size == 0 => self.work(node),
             None => &self.work(node)[..size],
         }
     }
@@ -362,9 +393,12 @@ impl<A: Arena> Builder<A> {
     fn twin(&self, node: u32, near: &[(f32, u32)]) -> Option<u32> {
         // The working copies of twins are equal, and their distance is no more than rounding.
         let farthest = match self.layout.params.metric {
-            // A vector is not its own nearest, nor a bit string without a bit.
-            Metric::InnerProduct | Metric::Jaccard => f32::INFINITY,
-            Metric::L1 | Metric::Hamming => 0.0,
+            // A vector is not its own nearest, nor a bit string without a bit; or not at zero.
+            Metric::InnerProduct
+            | Metric::Jaccard
+            | Metric::SparseInnerProduct
+            | Metric::SparseCosine => f32::INFINITY,
+            Metric::L1 | Metric::Hamming | Metric::SparseL2 | Metric::SparseL1 => 0.0,
             Metric::L2 | Metric::Cosine => {
                 let (_, tail) = self.work(node).split_at(self.layout.padded);
                 1e-3 * bytemuck::from_bytes::<WorkTail>(tail).square

@@ -1,31 +1,40 @@
 //! From the graph in memory to pages.
 //!
 //! Records are numbered: upper levels first, the highest first, so that descents touch few pages;
-//! then level 0 in the order of the rows; then lists of further TIDs. A walk over level 0 from the
+//! then level 0 in the order of the rows; then lists of further TIDs and elements. A walk over level 0 from the
 //! entry point gives each node as anchor the lane through which it was found; nodes that the walk
 //! does not reach get a lane of one that it did.
 
 use super::graph::List;
 use super::{Arena, Builder};
+use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::write_centre;
-use crate::layout::{LaneCode, Layout};
+use crate::layout::{LaneCode, Layout, Storage};
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
 use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
 use crate::{Error, Result, alloc, tids};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Anchors that a node may carry before it takes a free lane's worth of others.
 fn anchor_limit(layout: &Layout) -> usize {
     layout.lanes / 2
 }
 
-/// A list of further TIDs: its node, its next list and its TIDs.
-struct TidList {
+/// A slot of a list: its node, the slot behind it and what it holds.
+struct Part {
     node: u32,
     next: Option<usize>,
-    tids: Vec<Tid>,
+    held: Held,
+}
+
+enum Held {
+    /// Further TIDs.
+    Tids(Vec<Tid>),
+    /// These bytes of the stored vector.
+    Elements(Range<usize>),
 }
 
 /// Where everything goes.
@@ -35,7 +44,7 @@ pub struct Plan<'b, A: Arena> {
     uppers: Vec<(u32, u8)>,
     /// Nodes of the level-0 records, in order.
     bases: Vec<u32>,
-    lists: Vec<TidList>,
+    lists: Vec<Part>,
     /// By node: index into `bases`, or `u32::MAX` for merged ones.
     base_of: Vec<u32>,
     /// By node and level: index into `uppers`; a node's begin at `upper_start`.
@@ -43,8 +52,10 @@ pub struct Plan<'b, A: Arena> {
     upper_start: Vec<u32>,
     /// By node: further rows with its vector.
     twins: FxHashMap<u32, Vec<Tid>>,
-    /// By node: first of its lists.
+    /// By node: first slot of its TIDs.
     list_of: FxHashMap<u32, usize>,
+    /// By node: first slot of its elements.
+    more_of: FxHashMap<u32, usize>,
     /// By node: its lane that anchors which neighbours.
     anchors: Vec<Vec<u8>>,
     /// No node before this one in `bases` has a lane that could be an anchor.
@@ -103,11 +114,13 @@ impl<A: Arena> Builder<A> {
             upper_start,
             twins: std::mem::take(&mut *self.twins.lock().unwrap_or_else(|e| e.into_inner())),
             list_of: FxHashMap::default(),
+            more_of: FxHashMap::default(),
             anchors: vec![Vec::new(); total as usize],
             spare: 0,
             entry: *self.entry.read().unwrap_or_else(|e| e.into_inner()),
         };
         plan.make_lists();
+        plan.make_element_lists();
         super::balance::balance(self, &plan.bases)?;
         plan.anchor()?;
         let records = plan.uppers.len() + plan.bases.len() + plan.lists.len();
@@ -194,13 +207,19 @@ impl<A: Arena> Plan<'_, A> {
         }
         let list = position - self.uppers.len() - self.bases.len();
         if let Some(list) = self.lists.get(list) {
-            let owner = tids::Owner {
+            let l = &self.builder.layout;
+            let owner = Owner {
                 id: self.record_id(list.node, 0),
                 generation: 0,
             };
             let next = list.next.map_or(NONE, |i| self.list_id(i));
-            let slot = tids::slot_bytes(&self.builder.layout, owner, next, &list.tids);
-            bytes.copy_from_slice(&slot);
+            bytes.copy_from_slice(&match &list.held {
+                Held::Tids(tids) => tids::slot_bytes(l, owner, next, tids),
+                Held::Elements(range) => {
+                    let elements = &self.builder.stored(list.node)[range.clone()];
+                    chain::slot_bytes(l, SlotKind::Elements, owner, next, elements)
+                }
+            });
         }
     }
 
@@ -224,9 +243,9 @@ impl<A: Arena> Plan<'_, A> {
             hash: info.hash,
             ..RecordHeader::default()
         };
-        if b.layout.vector_pages == 0 {
-            record.vector().copy_from_slice(b.stored(node));
-        }
+        let more = self.more_of.get(&node).filter(|_| level == 0);
+        let more = more.map_or(NONE, |&i| self.list_id(i));
+        record.set_vector(b.stored(node), more);
         let (mut own, mut other) = (Vec::new(), Vec::new());
         let decode = |node, scale, to: &mut Vec<u32>| {
             to.clear();
@@ -290,11 +309,29 @@ impl<A: Arena> Plan<'_, A> {
             let rest = &rows[layout.inline_tids - 1..];
             for part in rest.chunks(tids::capacity(layout)) {
                 let next = self.list_of.insert(node, self.lists.len());
-                self.lists.push(TidList {
+                self.lists.push(Part {
                     node,
                     next,
-                    tids: part.to_vec(),
+                    held: Held::Tids(part.to_vec()),
                 });
+            }
+        }
+    }
+
+    /// Lists for the elements of sparse vectors that have more than a record holds.
+    fn make_element_lists(&mut self) {
+        let l = &self.builder.layout;
+        if l.params.storage != Storage::Sparse {
+            return;
+        }
+        let size = 8 * chain::capacity(l, SlotKind::Elements);
+        for &node in &self.bases {
+            let end = self.builder.stored(node).len();
+            let starts = (8 * l.inline_elements()..end).step_by(size);
+            for start in starts.rev() {
+                let next = self.more_of.insert(node, self.lists.len());
+                let held = Held::Elements(start..end.min(start + size));
+                self.lists.push(Part { node, next, held });
             }
         }
     }

@@ -1,12 +1,13 @@
 //! Shared by the tests: deterministic data, operator values, builds, inserts and scans.
 //!
-//! Data are rows of numbers whatever the metric. For bit strings each number becomes a run of bits
-//! ([`Value`]), so that what is near stays near.
+//! Data are rows of numbers whatever the metric. For bit strings each number becomes a run of bits,
+//! for sparse vectors only the larger numbers remain ([`Value`]); what is near stays near.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod damage;
 pub mod model;
 
+use distance::sparse::Columns;
 use hnsw::build::{Batch, Builder, HeapArena};
 use hnsw::check::{Report, check};
 use hnsw::memory::MemoryStore;
@@ -15,18 +16,22 @@ use hnsw::query::Query;
 use hnsw::record::MAX_LEVEL;
 use hnsw::scan::{Resume, Row, Scan, Settings};
 use hnsw::transform::splitmix64;
-use hnsw::{Bits, Index, Metric, Params, Storage, Tid, Vector};
+use hnsw::{Bits, Index, Metric, Params, Sparse, Storage, Tid, Vector};
 use std::sync::Mutex;
 
-pub const METRICS: [Metric; 6] = [
+pub const METRICS: [Metric; 10] = [
     Metric::L2,
     Metric::InnerProduct,
     Metric::Cosine,
     Metric::L1,
     Metric::Hamming,
     Metric::Jaccard,
+    Metric::SparseL2,
+    Metric::SparseInnerProduct,
+    Metric::SparseCosine,
+    Metric::SparseL1,
 ];
-/// Those of numbers.
+/// Those of dense vectors.
 pub const DENSE: [Metric; 4] = [Metric::L2, Metric::InnerProduct, Metric::Cosine, Metric::L1];
 pub const STORAGES: [Storage; 3] = [Storage::Float32, Storage::Float16, Storage::Int8];
 pub const SEED: u64 = 42;
@@ -109,14 +114,24 @@ pub fn overlapping(n: usize, dims: usize, seed: u64) -> Vec<Vec<f32>> {
 pub enum Value {
     Dense(Vec<f32>),
     Bits(usize, Vec<u8>),
+    Sparse(usize, Vec<i32>, Vec<f32>),
 }
 
 impl Value {
-    /// Of a bit string, a number is a run of bits of which as many are set as it is large.
     pub fn new(metric: Metric, x: &[f32]) -> Self {
-        if !metric.of_bits() {
-            return Value::Dense(x.to_vec());
+        match metric.only_storage() {
+            None => Value::Dense(x.to_vec()),
+            Some(Storage::Bits) => Self::bits(x),
+            Some(_) => {
+                let elements = larger(x).into_iter().enumerate().filter(|e| e.1 != 0.0);
+                let (indices, values) = elements.map(|(i, v)| ((i * SPREAD) as i32, v)).unzip();
+                Value::Sparse(x.len() * SPREAD, indices, values)
+            }
         }
+    }
+
+    /// A number is a run of bits of which as many are set as it is large.
+    fn bits(x: &[f32]) -> Self {
         let run = run(x.len());
         let mut bytes = vec![0u8; (run * x.len()).div_ceil(8)];
         for (i, v) in x.iter().enumerate() {
@@ -131,15 +146,16 @@ impl Value {
     /// A row of as many dimensions as the index says it has, which may be damaged.
     pub fn of(index: &Index<MemoryStore>, x: &[f32]) -> Self {
         let params = index.layout().params;
+        let length = params.dims as usize;
         match Value::new(params.metric, x) {
             Value::Bits(_, mut bytes) => {
-                let length = params.dims as usize;
                 bytes.resize(length.div_ceil(8), 0);
                 if let Some(last) = bytes.last_mut() {
                     *last &= u8::MAX << (8 * length.div_ceil(8) - length);
                 }
                 Value::Bits(length, bytes)
             }
+            Value::Sparse(_, indices, values) => Value::Sparse(length, indices, values),
             value => value,
         }
     }
@@ -148,6 +164,10 @@ impl Value {
         match self {
             Value::Dense(x) => Vector::Dense(x),
             &Value::Bits(length, ref bytes) => Vector::Bits(Bits { length, bytes }),
+            &Value::Sparse(dims, ref indices, ref values) => Vector::Sparse(Sparse {
+                dims,
+                elements: Columns { indices, values },
+            }),
         }
     }
 
@@ -156,8 +176,24 @@ impl Value {
         match self {
             Value::Dense(x) => x.iter().map(|v| v.to_bits()).collect(),
             Value::Bits(_, bytes) => bytes.iter().map(|&b| b.into()).collect(),
+            Value::Sparse(_, indices, values) => {
+                let elements = indices.iter().zip(values);
+                elements
+                    .flat_map(|(&i, v)| [i as u32, v.to_bits()])
+                    .collect()
+            }
         }
     }
+}
+
+/// Dimensions of a sparse vector for each number of a row.
+const SPREAD: usize = 1000;
+
+/// A row with zeros for the numbers below their mean.
+fn larger(x: &[f32]) -> Vec<f32> {
+    let mean = x.iter().map(|&v| f64::from(v)).sum::<f64>() / x.len() as f64;
+    let keep = |&v: &f32| if f64::from(v) >= mean { v } else { 0.0 };
+    x.iter().map(keep).collect()
 }
 
 /// Bits that stand for one of `dims` numbers: no round number, and no more than an index takes.
@@ -169,9 +205,10 @@ fn run(dims: usize) -> usize {
 pub fn dims(index: &Index<MemoryStore>) -> usize {
     let params = index.layout().params;
     let dims = params.dims as usize;
-    match params.metric.of_bits() {
-        true => (1..dims).find(|n| n * run(*n) == dims).unwrap_or(3),
-        false => dims,
+    match params.metric.only_storage() {
+        None => dims,
+        Some(Storage::Bits) => (1..dims).find(|n| n * run(*n) == dims).unwrap_or(3),
+        Some(_) => dims / SPREAD,
     }
 }
 
@@ -185,6 +222,24 @@ pub fn operator(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
             let (dot, aa, bb) = distance::cosine_parts(a, b);
             let similarity = f64::from(dot) / (f64::from(aa) * f64::from(bb)).sqrt();
             1.0 - similarity.clamp(-1.0, 1.0)
+        }
+        Metric::SparseL2 | Metric::SparseInnerProduct | Metric::SparseCosine | Metric::SparseL1 => {
+            // Zeros add nothing to a sum, and change none of its roundings.
+            let (a, b) = (larger(a), larger(b));
+            let sum = |a: &[f32], b: &[f32], f: fn(f32, f32) -> f32| {
+                let terms = a.iter().zip(b).map(|(&x, &y)| f(x, y));
+                f64::from(terms.fold(0.0, |sum, term| sum + term))
+            };
+            let product = |x, y| x * y;
+            match metric {
+                Metric::SparseL2 => sum(&a, &b, |x, y| (x - y) * (x - y)).sqrt(),
+                Metric::SparseInnerProduct => -sum(&a, &b, product),
+                Metric::SparseL1 => sum(&a, &b, |x, y| (x - y).abs()),
+                _ => {
+                    let squares = sum(&a, &a, product) * sum(&b, &b, product);
+                    1.0 - (sum(&a, &b, product) / squares.sqrt()).clamp(-1.0, 1.0)
+                }
+            }
         }
         Metric::Hamming | Metric::Jaccard => {
             let (a, b) = (Value::new(metric, a).key(), Value::new(metric, b).key());
@@ -203,11 +258,18 @@ pub fn operator(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     }
 }
 
-/// For rows of `dims` numbers. Bit strings have one storage.
+/// For rows of `dims` numbers. Only dense vectors have a choice of storage.
 pub fn params(dims: usize, m: u16, metric: Metric, storage: Storage) -> Params {
-    let (dims, storage) = match metric.of_bits() {
-        true => (dims * run(dims), Storage::Auto),
-        false => (dims, storage),
+    let (dims, storage) = match metric.only_storage() {
+        None => (dims, storage),
+        Some(Storage::Bits) => (dims * run(dims), Storage::Auto),
+        Some(_) => (dims * SPREAD, Storage::Auto),
+    };
+    // By product a few nodes are near to all, and others get lost without many lanes. Dense vectors
+    // have 32 whatever m is.
+    let m = match metric {
+        Metric::SparseInnerProduct => m.max(16),
+        _ => m,
     };
     Params {
         dims: dims as u32,

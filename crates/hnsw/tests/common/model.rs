@@ -141,7 +141,7 @@ impl<'s> Model<'s> {
         // A twin is merged if the insert's search meets it. With six lanes one in many thousand does
         // not; by inner product a vector is not even its own nearest.
         let missed = match metric {
-            Metric::InnerProduct => usize::MAX,
+            Metric::InnerProduct | Metric::SparseInnerProduct => usize::MAX,
             Metric::L1 => 1,
             _ => 0,
         };
