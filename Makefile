@@ -45,8 +45,9 @@ CHECKED := CARGO_PROFILE_DEV_OPT_LEVEL=3 CARGO_PROFILE_DEV_DEBUG=line-tables-onl
 CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 \
     && echo 'cargo nextest run --no-tests=pass' || echo 'cargo test') --no-fail-fast
 
-# Evaluated in recipes only: on a fresh machine pg_config appears while make runs.
-FULL_PG_CONFIG = $(shell command -v $(PG_CONFIG))
+# Evaluated in recipes only: on a fresh machine pg_config appears while make runs. Always that
+# beside the server: what was built for it through Debian's /usr/bin/pg_config is not built again.
+FULL_PG_CONFIG = $(or $(wildcard $(shell $(PG_CONFIG) --bindir)/pg_config),$(shell command -v $(PG_CONFIG)))
 MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 LIBRARY = $(TARGET)/pg$(MAJOR)/pg_hnsw.so
 EXTENSION_DIR = $(DESTDIR)$(shell $(INSTALL_CONFIG) --sharedir)/extension
