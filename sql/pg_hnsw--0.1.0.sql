@@ -868,6 +868,11 @@ CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER hnswhandler;
 
 COMMENT ON ACCESS METHOD hnsw IS 'HNSW index access method';
 
+CREATE FUNCTION hnsw_last_scan() RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'hnsw_last_scan' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hnsw_last_scan() IS 'What the scan of an hnsw index did that ended last in this session';
+
 -- Named by operator classes because those of pgvector have them; nothing calls them
 
 CREATE FUNCTION hnsw_halfvec_support(internal) RETURNS internal

@@ -11,6 +11,7 @@ mod insert;
 pub mod ivfflat;
 mod metric;
 pub mod options;
+pub mod report;
 mod scan;
 pub mod settings;
 mod vacuum;

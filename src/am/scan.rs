@@ -8,6 +8,7 @@
 //! A scan holds no pin and no lock between calls. Its memory belongs to the context that the scan
 //! was begun in, and is freed with it if the scan is aborted.
 
+use super::report::{Report, warn_if_limited};
 use super::{metric, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Found, RowReader};
@@ -100,6 +101,8 @@ struct State {
     started: Option<Started>,
     /// Made when the first row is read from the table.
     reader: Option<RowReader>,
+    /// What it did, without the search that is going on.
+    report: Report,
 }
 
 pub unsafe extern "C-unwind" fn ambeginscan(
@@ -122,6 +125,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
                 context,
                 started: None,
                 reader: None,
+                report: Report::default(),
             };
             (*scan).opaque = memory::drop_with_context(state).cast();
             scan
@@ -171,10 +175,13 @@ pub unsafe extern "C-unwind" fn amgettuple(
             if scan.kill_prior_tuple {
                 started.dead.extend(started.last.take());
             }
-            started.last = next(scan, started, state.context, &mut state.reader);
+            let (reader, report) = (&mut state.reader, &mut state.report);
+            started.last = next(scan, started, state.context, reader, report);
             let Some(row) = started.last else {
+                warn_if_limited(&relation.name(), started.scan.report());
                 return false;
             };
+            report.rows += 1;
             scan.xs_heaptid = pointer_to(row.tid);
             scan.xs_recheck = false;
             scan.xs_recheckorderby = false;
@@ -194,6 +201,7 @@ unsafe fn next(
     started: &mut Started,
     context: Context,
     reader: &mut Option<RowReader>,
+    report: &mut Report,
 ) -> Option<Row> {
     loop {
         let turn = |w: &Waiting| started.ended || w.distance <= started.reached;
@@ -231,6 +239,7 @@ unsafe fn next(
         }
         let mut distance = row.lower;
         if !certain {
+            report.compared += 1;
             // SAFETY: the scan's table and index are open until amendscan, its snapshot and key
             // are valid now.
             let found = unsafe {
@@ -244,7 +253,10 @@ unsafe fn next(
             };
             match found {
                 // It turned up too late.
-                Found::At(exact) if exact < started.passed => continue,
+                Found::At(exact) if exact < started.passed => {
+                    report.late += 1;
+                    continue;
+                }
                 Found::At(exact) => distance = exact,
                 Found::Invisible => continue,
                 Found::Dead => {
@@ -273,9 +285,12 @@ pub unsafe extern "C-unwind" fn amendscan(scan: IndexScanDesc) {
         pg_sys::panic::pgrx_extern_c_guard(|| {
             let scan = &mut *scan;
             finish(scan);
-            if let Some(reader) = state(scan).reader.take() {
+            let state = state(scan);
+            if let Some(reader) = state.reader.take() {
                 reader.end();
             }
+            let index = Relation::new(scan.indexRelation).name();
+            std::mem::take(&mut state.report).publish(index);
         })
     }
 }
@@ -286,9 +301,11 @@ pub unsafe extern "C-unwind" fn amendscan(scan: IndexScanDesc) {
 /// `scan` was made by ambeginscan.
 unsafe fn finish(scan: &mut IndexScanDescData) {
     // SAFETY: the caller's promise.
-    let Some(mut started) = unsafe { state(scan) }.started.take() else {
+    let state = unsafe { state(scan) };
+    let Some(mut started) = state.started.take() else {
         return;
     };
+    state.report.add(started.scan.report());
     if let Some((original, argument)) = started.argument.take() {
         // SAFETY: the scan has a key, which may be used again; then not with this copy.
         unsafe {
@@ -313,6 +330,26 @@ unsafe fn finish(scan: &mut IndexScanDescData) {
             })
             .or_raise(started.relation);
     }
+}
+
+/// What a scan has done so far; `None` if it is of another access method.
+///
+/// # Safety
+/// `scan` is an index scan that has not ended, and nothing else borrows its state.
+#[cfg(feature = "pg18")]
+pub unsafe fn report(scan: &mut IndexScanDescData) -> Option<Report> {
+    // SAFETY: the index of a scan is open, and has the routines of its access method.
+    let begins = unsafe { (*(*scan.indexRelation).rd_indam).ambeginscan }?;
+    if !std::ptr::fn_addr_eq(begins, ambeginscan as unsafe extern "C-unwind" fn(_, _, _) -> _) {
+        return None;
+    }
+    // SAFETY: ambeginscan made it.
+    let state = unsafe { state(scan) };
+    let mut report = state.report.clone();
+    if let Some(started) = &state.started {
+        report.add(started.scan.report());
+    }
+    Some(report)
 }
 
 /// # Safety

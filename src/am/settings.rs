@@ -69,6 +69,11 @@ pub fn ef_search() -> usize {
     EF_SEARCH.get() as usize
 }
 
+/// Nodes that a scan visits at most.
+pub fn max_scan_tuples() -> usize {
+    MAX_SCAN_TUPLES.get() as usize
+}
+
 /// The settings of a scan that starts now.
 pub fn scan(skip_dead: bool) -> hnsw::scan::Settings {
     // SAFETY: settings of PostgreSQL are plain integers.
@@ -80,7 +85,7 @@ pub fn scan(skip_dead: bool) -> hnsw::scan::Settings {
             IterativeScan::relaxed_order => Resume::Relaxed,
             IterativeScan::strict_order => Resume::Strict,
         },
-        max_visits: MAX_SCAN_TUPLES.get() as usize,
+        max_visits: max_scan_tuples(),
         memory: (work_mem * SCAN_MEM_MULTIPLIER.get()) as usize,
         skip_dead,
     }

@@ -47,6 +47,14 @@ pub fn inform(code: PgSqlErrorCode, message: String) {
     ErrorReport::new(code, message, "pg_hnsw").report(PgLogLevel::INFO);
 }
 
+/// Warns the client, with DETAIL and HINT lines.
+pub fn warn(message: String, detail: String, hint: &str) {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "pg_hnsw")
+        .set_detail(detail)
+        .set_hint(hint)
+        .report(PgLogLevel::WARNING);
+}
+
 /// Tells the client something that it did not ask for.
 pub fn notice(message: String) {
     let code = PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION;

@@ -38,7 +38,9 @@ SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0]') x;
 
 -- up to a limit
 SET hnsw.max_scan_tuples = 100;
+\set VERBOSITY terse
 SELECT count(*) < 150 AS few FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0]') x;
+\set VERBOSITY default
 RESET hnsw.max_scan_tuples;
 RESET hnsw.iterative_scan;
 

@@ -47,6 +47,32 @@ pub struct Settings {
     pub skip_dead: bool,
 }
 
+/// Why a scan has no more rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It visited all nodes that can be reached.
+    Exhausted,
+    /// It returns what one beam finds ([`Resume::Off`]).
+    Beam,
+    /// It visited [`Settings::max_visits`] nodes.
+    Visits,
+    /// Candidates that it would have gone on from did not fit [`Settings::memory`].
+    Memory,
+}
+
+/// What a scan has done so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Nodes visited on level 0.
+    pub visits: usize,
+    /// Searches: the first, and how often it went on.
+    pub batches: usize,
+    /// Nodes left out because they turned up behind farther ones ([`Resume::Strict`]).
+    pub late: usize,
+    /// Why it ended, if it has.
+    pub end: Option<End>,
+}
+
 /// A row that a scan found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
@@ -130,7 +156,9 @@ pub struct Scan {
     /// Nodes visited before a vacuum made the scan begin anew.
     known: Visited,
     in_batch: bool,
-    ended: bool,
+    batches: usize,
+    late: usize,
+    end: Option<End>,
     /// Bounds of what was returned so far.
     last_lower: f64,
     last_upper: f64,
@@ -193,7 +221,9 @@ impl Scan {
             vacuums: 0,
             known: Visited::new(0),
             in_batch: false,
-            ended: false,
+            batches: 0,
+            late: 0,
+            end: None,
             last_lower: f64::NEG_INFINITY,
             last_upper: f64::NEG_INFINITY,
             exact_upper: f64::NEG_INFINITY,
@@ -221,7 +251,7 @@ impl Scan {
             }
             match self.next_node(index) {
                 Some(current) => self.current = Some(current),
-                None if self.ended => return Ok(Step::End),
+                None if self.end.is_some() => return Ok(Step::End),
                 None if self.in_batch => {
                     self.in_batch = false;
                     return Ok(Step::Batch);
@@ -234,8 +264,17 @@ impl Scan {
         }
     }
 
-    /// Nodes visited so far.
-    pub fn visits(&self) -> usize {
+    /// What it has done so far.
+    pub fn report(&self) -> Report {
+        Report {
+            visits: self.visits(),
+            batches: self.batches,
+            late: self.late,
+            end: self.end,
+        }
+    }
+
+    fn visits(&self) -> usize {
         self.known.len() + self.frontier.visited.len()
     }
 
@@ -287,6 +326,7 @@ impl Scan {
             // It came too late: for the order of bounds, or for that of values.
             let late = lower < self.last_lower.max(self.exact_upper);
             if self.settings.resume == Resume::Strict && late {
+                self.late += 1;
                 continue;
             }
             let apart_from_next = || self.found.peek().is_none_or(|n| upper < n.bounds.lower);
@@ -324,11 +364,12 @@ impl Scan {
             self.frontier.beam = Beam::new(self.ef);
             self.frontier.patience = self.ef + PATIENCE;
             if !self.refill(index) && !self.start_from_root(index)? {
-                self.end();
+                self.end(self.limit());
                 return Ok(());
             }
             self.expand(index)?;
         }
+        self.batches += 1;
         // A beam with room left has met all that its candidates lead to. What others lead to
         // belongs to the same batch: it may be nearer.
         while self.frontier.beam.bound() == f32::INFINITY
@@ -338,20 +379,16 @@ impl Scan {
         }
         let frontier = &mut self.frontier;
         self.horizon = self.horizon.max(frontier.beam.bound());
-        let waiting = frontier.beam.take_waiting();
-        let room = frontier
-            .keep_discarded
-            .saturating_sub(frontier.discarded.len());
-        frontier
-            .discarded
-            .extend(waiting.iter().take(room).map(|c| (c.distance, c.id)));
+        for candidate in frontier.beam.take_waiting() {
+            frontier.discard(candidate);
+        }
         self.within = self.found.iter().filter(|f| f.own <= self.horizon).count();
         if self.settings.resume == Resume::Off {
             let mut nearest = std::mem::take(&mut self.found).into_vec();
             nearest.sort_by(|a, b| a.own.total_cmp(&b.own));
             nearest.truncate(self.settings.ef);
             self.found = nearest.into();
-            self.end();
+            self.end(End::Beam);
         }
         Ok(())
     }
@@ -407,9 +444,20 @@ impl Scan {
         Ok(visits)
     }
 
+    /// What keeps a scan from going on that cannot.
+    fn limit(&self) -> End {
+        if self.visits() >= self.settings.max_visits {
+            End::Visits
+        } else if self.frontier.forgotten {
+            End::Memory
+        } else {
+            End::Exhausted
+        }
+    }
+
     /// All that was found may be returned: nothing more will be.
-    fn end(&mut self) {
-        self.ended = true;
+    fn end(&mut self, reason: End) {
+        self.end = Some(reason);
         self.horizon = f32::INFINITY;
         self.within = self.found.len();
     }

@@ -302,6 +302,8 @@ pub struct Frontier {
     pub discarded: Vec<(f32, NodeId)>,
     /// How many of them to keep.
     pub keep_discarded: usize,
+    /// Whether there were more than that.
+    pub forgotten: bool,
     /// Ends the search after so many nodes in a row that turned out to be farther than the beam's
     /// bound. Where distances differ less than estimates err, nearly all nodes look near.
     pub patience: usize,
@@ -316,6 +318,7 @@ impl Frontier {
             visit: Visit::default(),
             discarded: Vec::new(),
             keep_discarded: 0,
+            forgotten: false,
             patience: usize::MAX,
         }
     }
@@ -335,11 +338,18 @@ impl Frontier {
                 expanded: false,
             }),
         };
-        if let Some(c) = outside
-            && self.discarded.len() < self.keep_discarded
-            && c.distance < f32::INFINITY
-        {
-            self.discarded.push((c.distance, c.id));
+        if let Some(candidate) = outside.filter(|c| c.distance < f32::INFINITY) {
+            self.discard(candidate);
+        }
+    }
+
+    /// Keeps a candidate for later, if there is room.
+    #[inline]
+    pub(crate) fn discard(&mut self, candidate: Candidate) {
+        if self.discarded.len() < self.keep_discarded {
+            self.discarded.push((candidate.distance, candidate.id));
+        } else {
+            self.forgotten = true;
         }
     }
 }

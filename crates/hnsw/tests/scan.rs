@@ -131,9 +131,9 @@ fn an_ended_scan_stays_ended() {
     let mut index = open(&store);
     let mut scan = scan(&index, &data[0], settings(50, Resume::Relaxed));
     while scan.next(&mut index).expect("scan").is_some() {}
-    let visits = scan.visits();
+    let visits = scan.report().visits;
     assert!(scan.next(&mut index).expect("scan").is_none());
-    assert_eq!((scan.visits(), visits), (N, N));
+    assert_eq!((scan.report().visits, visits), (N, N));
 }
 
 #[test]
