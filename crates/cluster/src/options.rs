@@ -11,13 +11,15 @@ pub struct Options {
 impl Default for Options {
     /// Nothing survives a power cut (`fsync = off`), but everything committed survives the death
     /// of every process: what was written stays in the kernel's cache. Autovacuum is off so that
-    /// tests decide when a vacuum runs.
+    /// tests decide when a vacuum runs; so is JIT, which starts where `enable_seqscan = off` makes
+    /// plans look dear.
     fn default() -> Self {
         Self {
             settings: Vec::new(),
         }
         .set("fsync", "off")
         .set("autovacuum", "off")
+        .set("jit", "off")
         .set("max_connections", "50")
         .set("shared_buffers", "128MB")
         .set("log_line_prefix", "%m [%p] %q%d ")
