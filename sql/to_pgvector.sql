@@ -1,3 +1,7 @@
+-- Drops what pgvector does not have
+
+DROP FUNCTION hnsw_last_scan();
+
 -- Links every function to pgvector's library, by the names that it has there
 
 DO $$

@@ -90,7 +90,8 @@ pub fn warn_if_limited(index: &str, report: scan::Report) {
     // SAFETY: reads a variable of the session.
     let statement = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
     if WARNED.replace(statement) != statement {
-        let message = format!("scan of hnsw index \"{index}\" ended before it had all rows asked for");
+        let message =
+            format!("scan of hnsw index \"{index}\" ended before it had all rows asked for");
         warn(message, detail, hint);
     }
 }

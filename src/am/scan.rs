@@ -340,7 +340,10 @@ unsafe fn finish(scan: &mut IndexScanDescData) {
 pub unsafe fn report(scan: &mut IndexScanDescData) -> Option<Report> {
     // SAFETY: the index of a scan is open, and has the routines of its access method.
     let begins = unsafe { (*(*scan.indexRelation).rd_indam).ambeginscan }?;
-    if !std::ptr::fn_addr_eq(begins, ambeginscan as unsafe extern "C-unwind" fn(_, _, _) -> _) {
+    if !std::ptr::fn_addr_eq(
+        begins,
+        ambeginscan as unsafe extern "C-unwind" fn(_, _, _) -> _,
+    ) {
         return None;
     }
     // SAFETY: ambeginscan made it.

@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use hnsw::memory::MemoryStore;
-use hnsw::scan::{Resume, Row, Settings};
+use hnsw::scan::{End, Resume, Row, Settings};
 use hnsw::{Index, Metric, Storage};
 use std::collections::HashSet;
 
@@ -122,6 +122,43 @@ fn a_limit_of_memory_ends_a_scan() {
         };
         let more = drain(&mut index, &data[1], little).len();
         assert!((found..N).contains(&more), "{metric:?}: {found} {more}");
+    }
+}
+
+#[test]
+fn a_scan_says_why_it_ended() {
+    let (store, data) = sample(Metric::L2);
+    let mut index = open(&store);
+    let relaxed = settings(20, Resume::Relaxed);
+    let cases = [
+        (relaxed, End::Exhausted),
+        (settings(20, Resume::Off), End::Beam),
+        (
+            Settings {
+                max_visits: 100,
+                ..relaxed
+            },
+            End::Visits,
+        ),
+        (
+            Settings {
+                memory: 24 * 100,
+                ..relaxed
+            },
+            End::Memory,
+        ),
+    ];
+    for (settings, end) in cases {
+        let mut scan = scan(&index, &data[0], settings);
+        let mut rows = 0;
+        assert_eq!((scan.report().batches, scan.report().end), (0, None));
+        while scan.next(&mut index).expect("scan").is_some() {
+            rows += 1;
+        }
+        let report = scan.report();
+        assert_eq!(report.end, Some(end));
+        assert!(report.visits >= rows && report.late == 0, "{report:?}");
+        assert_eq!(report.batches > 1, end != End::Beam, "{report:?}");
     }
 }
 
