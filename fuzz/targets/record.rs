@@ -48,6 +48,9 @@ fn read(layout: &Layout, body: &Body, slot: usize) {
     let Ok(record) = Record::new(layout, body, 1, slot) else {
         return;
     };
+    if !matches!(record.kind(), SlotKind::Node | SlotKind::Dead) {
+        return;
+    }
     let neighbours = record.neighbours();
     assert!(neighbours.len() <= layout.lanes);
     assert!(record.tids().len() <= layout.inline_tids);
