@@ -425,6 +425,18 @@ CREATE FUNCTION jaccard_distance(bit, bit) RETURNS float8
 
 COMMENT ON FUNCTION jaccard_distance(bit, bit) IS 'Jaccard distance';
 
+-- Functions for ranked lists; null stands for a row that a list does not have
+
+CREATE FUNCTION reciprocal_rank(rank bigint, k integer DEFAULT 60) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pg_hnsw_fusion_reciprocal_rank' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION reciprocal_rank(bigint, integer) IS 'what a rank counts in reciprocal rank fusion: 1 / (k + rank)';
+
+CREATE FUNCTION relative_score(score float8, worst float8, best float8) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pg_hnsw_fusion_relative_score' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION relative_score(float8, float8, float8) IS 'where a score or distance is between the worst, 0, and the best, 1';
+
 -- Casts: functions get the value, the type modifier of the target, whether the cast is explicit
 
 CREATE FUNCTION vector(vector, integer, boolean) RETURNS vector

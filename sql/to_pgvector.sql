@@ -1,6 +1,6 @@
 -- Drops what pgvector does not have
 
-DROP FUNCTION hnsw_last_scan();
+DROP FUNCTION hnsw_last_scan(), reciprocal_rank(bigint, integer), relative_score(float8, float8, float8);
 
 -- Links every function to pgvector's library, by the names that it has there
 

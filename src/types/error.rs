@@ -48,6 +48,11 @@ fn data_exception(message: String) -> ! {
     raise(PgSqlErrorCode::ERRCODE_DATA_EXCEPTION, message)
 }
 
+#[cold]
+fn invalid_parameter(message: String) -> ! {
+    raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)
+}
+
 /// A number is too large for the type to hold.
 #[cold]
 pub fn value_out_of_range<K: Kind>(number: f32) -> ! {
@@ -103,7 +108,7 @@ pub fn array_with_nulls() -> ! {
 /// The type modifier is not usable.
 #[cold]
 pub fn invalid_type_modifier(message: String) -> ! {
-    raise(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, message)
+    invalid_parameter(message)
 }
 
 /// An aggregate's function was called with something else than its state.
@@ -128,4 +133,39 @@ pub fn corrupted(type_name: &str, length: usize) -> ! {
 #[cold]
 pub fn different_bit_lengths(a: i32, b: i32) -> ! {
     data_exception(format!("different bit lengths {a} and {b}"))
+}
+
+/// The constant of reciprocal rank fusion is not positive.
+#[cold]
+pub fn bad_rank_constant(k: i32) -> ! {
+    invalid_parameter(format!("k must be at least 1, not {k}"))
+}
+
+/// No window function gives such a rank.
+#[cold]
+pub fn bad_rank(rank: i64) -> ! {
+    invalid_parameter(format!("rank must be at least 1, not {rank}"))
+}
+
+/// A parameter that must be known is null.
+#[cold]
+pub fn null_parameter(names: &str) -> ! {
+    raise(
+        PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+        format!("{names} must not be null"),
+    )
+}
+
+/// A score that cannot be compared.
+#[cold]
+pub fn score_is_nan() -> ! {
+    invalid_parameter(
+        "score must not be NaN, which the cosine distance of a vector of length zero is".to_owned(),
+    )
+}
+
+/// No score can be placed between these two.
+#[cold]
+pub fn unbounded_scores() -> ! {
+    invalid_parameter("worst and best must be finite, and so must their difference".to_owned())
 }

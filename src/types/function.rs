@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-use pgrx::pg_sys::{self, Datum, FunctionCallInfo};
+use pgrx::pg_sys::{self, Datum, FunctionCallInfo, NullableDatum};
 
 use super::dense::NewDense;
 use super::element::Element;
@@ -15,7 +15,8 @@ use super::varlena::NewVarlena;
 
 /// Exports Rust functions as C functions with the prefix `pg_hnsw_` and that of a type, version-1
 /// calling convention.
-/// All are declared STRICT in SQL, so no argument is null; argument types state the SQL types.
+/// Argument types state the SQL types. Those that may be null are `Option`s; functions without any
+/// are declared STRICT in SQL.
 macro_rules! sql_functions {
     ($prefix:literal: $(
         fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty $body:block
@@ -37,7 +38,8 @@ macro_rules! sql_functions {
                 fn $name($($argument: $type),*) -> $result $body
 
                 // SAFETY: PostgreSQL passes a valid call, and the extension script declares the
-                // function STRICT, with the SQL types that the Rust types stand for.
+                // function with the SQL types that the Rust types stand for, and STRICT unless
+                // every argument may be null.
                 unsafe {
                     pgrx::pg_sys::panic::pgrx_extern_c_guard(move || {
                         let mut arguments = function::Arguments::new(fcinfo);
@@ -72,7 +74,8 @@ impl Arguments {
     /// The next argument.
     ///
     /// # Safety
-    /// The call has one more argument, not null, of the SQL type that `T` stands for.
+    /// The call has one more argument of the SQL type that `T` stands for, not null unless `T` is
+    /// an `Option`.
     #[inline(always)]
     pub unsafe fn next<T: Argument>(&mut self) -> T {
         let index = self.next;
@@ -80,7 +83,7 @@ impl Arguments {
         // SAFETY: the caller's promise.
         unsafe {
             let argument = (*self.fcinfo).args.as_ptr().add(index);
-            T::from_argument((*argument).value, self.fcinfo)
+            T::from_nullable(*argument, self.fcinfo)
         }
     }
 
@@ -96,11 +99,20 @@ impl Arguments {
 }
 
 /// A Rust type that stands for the SQL type of an argument.
-pub trait Argument {
+pub trait Argument: Sized {
     /// # Safety
     /// `datum` is a non-null argument of the call `fcinfo`, of this SQL type,
     /// and the call outlives the result.
     unsafe fn from_argument(datum: Datum, fcinfo: FunctionCallInfo) -> Self;
+
+    /// # Safety
+    /// As [`from_argument`](Self::from_argument); the argument is null only if `Self` is an
+    /// `Option`.
+    #[inline(always)]
+    unsafe fn from_nullable(argument: NullableDatum, fcinfo: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self::from_argument(argument.value, fcinfo) }
+    }
 }
 
 /// A Rust type that stands for the SQL type of a result.
@@ -142,10 +154,38 @@ impl<'a, V: Value<'a>> Argument for Transient<'a, V> {
     }
 }
 
+impl<T: Argument> Argument for Option<T> {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, fcinfo: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise.
+        Some(unsafe { T::from_argument(datum, fcinfo) })
+    }
+
+    #[inline(always)]
+    unsafe fn from_nullable(argument: NullableDatum, fcinfo: FunctionCallInfo) -> Self {
+        // SAFETY: the caller's promise; the argument is not null here.
+        (!argument.isnull).then(|| unsafe { T::from_argument(argument.value, fcinfo) })
+    }
+}
+
 impl Argument for i32 {
     #[inline(always)]
     unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
         datum.value() as i32
+    }
+}
+
+impl Argument for i64 {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        datum.value() as i64
+    }
+}
+
+impl Argument for f64 {
+    #[inline(always)]
+    unsafe fn from_argument(datum: Datum, _: FunctionCallInfo) -> Self {
+        f64::from_bits(datum.value() as u64)
     }
 }
 

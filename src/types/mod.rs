@@ -3,8 +3,8 @@
 //! One concept a file, written once for all types that have it: a [`Kind`](kind::Kind) is a type's
 //! name and limits, an [`Element`](element::Element) what a dense type stores, a
 //! [`Value`](value::Value) an argument. `sparse` is what only `sparsevec` has, `bits` are the
-//! functions of `bit`; `bindings` gives all others their C symbols, and `indexed` is what the
-//! access method uses.
+//! functions of `bit` and `fusion` those for ranked lists; `bindings` gives all others their C
+//! symbols, and `indexed` is what the access method uses.
 //! What text and binary input mean is in `crates/values`; here they get their memory and raise
 //! their errors.
 //! `function` is the callback boundary and `varlena` turns datums into slices; other modules that
@@ -22,6 +22,7 @@ mod distance;
 mod element;
 mod error;
 mod function;
+mod fusion;
 mod indexed;
 mod kind;
 mod sparse;
