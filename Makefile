@@ -124,9 +124,9 @@ test-crates:
 test-cluster-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests
 
-# Only the tests of recall, and those that need pgvector.
+# Only the tests of recall, of the cookbook, and those that need pgvector.
 test-recall-%: private-%
-	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test peer --test catalogue --test alias --test migration --test compatibility
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility
 
 # pg_upgrade from each version to each later one.
 test-upgrade: $(addprefix private-,$(MAJORS))
