@@ -97,13 +97,15 @@ impl<S: PageStore> Index<'_, S> {
         level: u8,
         ef_construction: usize,
     ) -> Result<()> {
-        let point = self.transform.point_of(x.into());
+        let words = x.into().words();
+        let hash = self.layout.hash(&words);
+        let point = self.transform.point(words);
         let stored = self.layout.encode(self.kernels, &point);
         let node = NewNode {
             y: self.decode(&stored.bytes, stored.scale),
             stored,
             norm: point.norm,
-            hash: point.hash,
+            hash,
             tid,
         };
         let query = Query::from_stored(self, point.words, point.norm, point.slack);

@@ -41,7 +41,7 @@ impl Query {
     /// Prepares `x` for `index`. Distances are L2 squared, the negative inner product, L2 squared of
     /// normalised vectors for cosine, L1, Hamming or Jaccard: smaller is nearer.
     pub fn new<'a, S: PageStore>(index: &Index<S>, x: impl Into<Vector<'a>>) -> Self {
-        let point = index.transform.point_of(x.into());
+        let point = index.transform.point(x.into().words());
         Self::from_stored(index, point.words, point.norm, point.slack)
     }
 

@@ -47,8 +47,6 @@ pub(crate) struct Point {
     pub norm: f32,
     /// Bound of the rounding error of `words`, in the metric's norm.
     pub slack: f32,
-    /// Hash of the vector as it came.
-    pub hash: u32,
 }
 
 impl<'a> From<&'a [f32]> for Vector<'a> {
@@ -71,6 +69,13 @@ impl Vector<'_> {
             Vector::Bits(bits) => bits.length,
             Vector::Sparse(sparse) => sparse.dims,
         }
+    }
+
+    /// Its words.
+    pub(crate) fn words(self) -> Vec<u32> {
+        let mut words = Vec::new();
+        self.append_to(&mut words);
+        words
     }
 
     /// Appends its words.
@@ -113,34 +118,31 @@ impl Transform {
     pub(crate) fn point(&self, words: Vec<u32>) -> Point {
         match self.metric().only_storage() {
             None => {
-                let x = floats(&words);
-                let hash = transform::hash(x);
-                let rotated = self.apply(x);
+                let rotated = self.apply(floats(&words));
                 Point {
                     words: bytemuck::cast_vec(rotated.y),
                     norm: rotated.norm,
                     slack: rotated.slack,
-                    hash,
                 }
             }
             Some(_) => Point {
-                hash: transform::hash_words(words.iter().copied()),
                 words,
                 norm: 0.0,
                 slack: 0.0,
             },
         }
     }
-
-    /// The stored coordinates of a vector.
-    pub(crate) fn point_of(&self, x: Vector) -> Point {
-        let mut words = Vec::new();
-        x.append_to(&mut words);
-        self.point(words)
-    }
 }
 
 impl Layout {
+    /// Hash of a vector as it came, from its words.
+    pub(crate) fn hash(&self, words: &[u32]) -> u32 {
+        match self.params.metric.only_storage() {
+            None => transform::hash(floats(words)),
+            Some(_) => transform::hash_words(words.iter().copied()),
+        }
+    }
+
     /// A vector as a record keeps it.
     pub(crate) fn encode(&self, kernels: &Kernels, point: &Point) -> Stored {
         match self.params.storage {

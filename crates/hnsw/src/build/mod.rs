@@ -282,6 +282,7 @@ impl<A: Arena> Builder<A> {
         row: &Row,
         upper: u32,
     ) -> Node {
+        let hash = self.layout.hash(&words);
         let point = self.transform.point(words);
         let stored = self.layout.encode(self.kernels, &point);
         let size = self.layout.vector_size();
@@ -308,7 +309,7 @@ impl<A: Arena> Builder<A> {
             tid: row.tid,
             level: row.level,
             upper,
-            hash: point.hash,
+            hash,
             norm: point.norm,
             scale: stored.scale,
             err: stored.err,
