@@ -11,6 +11,10 @@ export const BIT_QUERY = '101';
 export const NEAREST = { '<->': [1, 3, 2], '<#>': [2, 3, 1], '<=>': [1, 2, 3], '<+>': [1, 3, 2] };
 export const NEAREST_BITS = { '<~>': [2, 3, 1], '<%>': [2, 3, 1] };
 export const CLASSES = { '<->': 'l2_ops', '<#>': 'ip_ops', '<=>': 'cosine_ops', '<+>': 'l1_ops' };
+// Columns of the table and the operator classes that they can be indexed by.
+export const INDEXES = [['v', 'vector'], ['h', 'halfvec'], ['s', 'sparsevec']]
+  .flatMap(([column, type]) => Object.values(CLASSES).map((name) => [column, `${type}_${name}`]))
+  .concat([['b', 'bit_hamming_ops'], ['b', 'bit_jaccard_ops']]);
 export const AVERAGE = [4 / 3, 4 / 3, 2];
 export const SUM = [4, 4, 6];
 

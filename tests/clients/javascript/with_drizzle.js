@@ -23,10 +23,8 @@ await common.run('Drizzle', async (checks) => {
   await db.execute('CREATE EXTENSION IF NOT EXISTS vector');
   // Drizzle makes tables by a program of its own, which needs a project around it.
   await db.execute('CREATE TABLE items (id int PRIMARY KEY, v vector(3), h halfvec(3), s sparsevec(3), b bit(3))');
-  for (const [column, type] of [['v', 'vector'], ['h', 'halfvec']]) {
-    for (const name of Object.values(common.CLASSES)) {
-      await db.execute(`CREATE INDEX ON items USING hnsw (${column} ${type}_${name})`);
-    }
+  for (const [column, name] of common.INDEXES) {
+    await db.execute(`CREATE INDEX ON items USING hnsw (${column} ${name})`);
   }
   await db.insert(items).values(
     Object.entries(common.ROWS).map(([id, row]) => ({

@@ -15,10 +15,8 @@ await common.run('Knex', async (checks) => {
     table.halfvec('h', { dimensions: 3 });
     table.sparsevec('s', { dimensions: 3 });
     table.specificType('b', 'bit(3)');
-    for (const [column, type] of [['v', 'vector'], ['h', 'halfvec']]) {
-      for (const name of Object.values(common.CLASSES)) {
-        table.index(knex.raw(`${column} ${type}_${name}`), `${column}_${name}`, 'hnsw');
-      }
+    for (const [column, name] of common.INDEXES) {
+      table.index(knex.raw(`${column} ${name}`), `by_${name}`, 'hnsw');
     }
     table.index(knex.raw('v vector_l2_ops'), 'lists', 'ivfflat');
   });

@@ -12,10 +12,8 @@ await common.run('Prisma', async (checks) => {
   await db.$executeRaw`CREATE EXTENSION IF NOT EXISTS vector`;
   // Prisma makes tables by a program that is not in the registry.
   await db.$executeRaw`CREATE TABLE items (id int PRIMARY KEY, v vector(3), h halfvec(3), s sparsevec(3), b bit(3))`;
-  for (const [column, type] of [['v', 'vector'], ['h', 'halfvec']]) {
-    for (const name of Object.values(common.CLASSES)) {
-      await db.$executeRawUnsafe(`CREATE INDEX ON items USING hnsw (${column} ${type}_${name})`);
-    }
+  for (const [column, name] of common.INDEXES) {
+    await db.$executeRawUnsafe(`CREATE INDEX ON items USING hnsw (${column} ${name})`);
   }
   for (const [id, row] of Object.entries(common.ROWS)) {
     const dense = pgvector.toSql(row);

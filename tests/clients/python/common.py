@@ -15,6 +15,12 @@ BIT_QUERY = "101"
 NEAREST = {"<->": [1, 3, 2], "<#>": [2, 3, 1], "<=>": [1, 2, 3], "<+>": [1, 3, 2]}
 NEAREST_BITS = {"<~>": [2, 3, 1], "<%>": [2, 3, 1]}
 CLASSES = {"<->": "l2_ops", "<#>": "ip_ops", "<=>": "cosine_ops", "<+>": "l1_ops"}
+# Columns of the table and the operator classes that they can be indexed by.
+INDEXES = [
+    (column, f"{type}_{name}")
+    for column, type in (("v", "vector"), ("h", "halfvec"), ("s", "sparsevec"))
+    for name in CLASSES.values()
+] + [("b", "bit_hamming_ops"), ("b", "bit_jaccard_ops")]
 AVERAGE = [4 / 3, 4 / 3, 2]
 SUM = [4, 4, 6]
 

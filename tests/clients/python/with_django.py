@@ -42,9 +42,8 @@ class Item(models.Model):
 
 
 INDEXES = [
-    HnswIndex(name=f"{column}_{name}", fields=[column], m=16, ef_construction=64, opclasses=[f"{type}_{name}"])
-    for column, type in (("v", "vector"), ("h", "halfvec"))
-    for name in common.CLASSES.values()
+    HnswIndex(name=f"by_{name}", fields=[column], m=16, ef_construction=64, opclasses=[name])
+    for column, name in common.INDEXES
 ] + [IvfflatIndex(name="lists", fields=["v"], lists=100, opclasses=["vector_l2_ops"])]
 
 

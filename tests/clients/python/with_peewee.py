@@ -20,10 +20,8 @@ class Item(Model):
         table_name = "items"
 
 
-for column, type in (("v", "vector"), ("h", "halfvec")):
-    for name in common.CLASSES.values():
-        index = SQL(f"CREATE INDEX {column}_{name} ON items USING hnsw ({column} {type}_{name})")
-        Item.add_index(index)
+for column, name in common.INDEXES:
+    Item.add_index(SQL(f"CREATE INDEX by_{name} ON items USING hnsw ({column} {name})"))
 
 
 def test(checks):

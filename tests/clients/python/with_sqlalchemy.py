@@ -27,16 +27,15 @@ def test(checks):
         session.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
         session.commit()
     Base.metadata.create_all(engine)
-    for column, kind in (("v", "vector"), ("h", "halfvec")):
-        for name in common.CLASSES.values():
-            index = Index(
-                f"{column}_{name}",
-                getattr(Item, column),
-                postgresql_using="hnsw",
-                postgresql_with={"m": 16, "ef_construction": 64},
-                postgresql_ops={column: f"{kind}_{name}"},
-            )
-            index.create(engine)
+    for column, name in common.INDEXES:
+        index = Index(
+            f"by_{name}",
+            getattr(Item, column),
+            postgresql_using="hnsw",
+            postgresql_with={"m": 16, "ef_construction": 64},
+            postgresql_ops={column: name},
+        )
+        index.create(engine)
     Index("lists", Item.v, postgresql_using="ivfflat", postgresql_with={"lists": 100}, postgresql_ops={"v": "vector_l2_ops"}).create(engine)
 
     with Session(engine) as session:

@@ -52,15 +52,17 @@ fn bits(row: [bool; 3]) -> Bit {
     Bit::new(&row)
 }
 
-/// `CREATE INDEX` for every distance of `vector` and `halfvec`.
+/// `CREATE INDEX` for every distance of every type.
 fn indexes() -> Vec<String> {
-    [("v", "vector"), ("h", "halfvec")]
-        .iter()
+    let classes = [("v", "vector"), ("h", "halfvec"), ("s", "sparsevec")]
+        .into_iter()
         .flat_map(|(column, kind)| {
-            NEAREST.map(|(_, name, _)| {
-                format!("CREATE INDEX ON items USING hnsw ({column} {kind}_{name}_ops)")
-            })
-        })
+            NEAREST.map(|(_, name, _)| format!("{column} {kind}_{name}_ops"))
+        });
+    let of_bits = ["hamming", "jaccard"].map(|name| format!("b bit_{name}_ops"));
+    classes
+        .chain(of_bits)
+        .map(|class| format!("CREATE INDEX ON items USING hnsw ({class})"))
         .collect()
 }
 
