@@ -56,7 +56,8 @@ def test(checks):
         column = kind[0]
         db.execute(f"CREATE INDEX items_index ON items USING {method} ({column} {name})")
         query = TYPES[column](common.QUERY) if column in TYPES else Bit(common.BIT_QUERY)
-        nearest = f"SELECT id FROM items ORDER BY {column} {operator} %s LIMIT 3"
+        # A percent sign is doubled where there are parameters.
+        nearest = f"SELECT id FROM items ORDER BY {column} {operator.replace('%', '%%')} %s LIMIT 3"
         plan = str(db.execute(f"EXPLAIN {nearest}", [query]).fetchall())
         checks.equal(f"{method} {name} is used", "Index Scan using items_index" in plan, True)
         for placeholder in ("%t", "%b"):
