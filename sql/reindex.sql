@@ -1,5 +1,8 @@
 
--- The files of the indexes are those of the other library
+-- The files of the indexes are those of the other library. Operators of the extension's schema,
+-- where others may have put some, are not looked at.
+
+SET LOCAL search_path TO pg_catalog, pg_temp;
 
 DO $$
 DECLARE

@@ -2,7 +2,10 @@
 
 DROP FUNCTION hnsw_last_scan(), reciprocal_rank(bigint, integer), relative_score(float8, float8, float8);
 
--- Links every function to pgvector's library, by the names that it has there
+-- Links every function to pgvector's library, by the names that it has there. Operators of the
+-- extension's schema, where others may have put some, are not looked at.
+
+SET LOCAL search_path TO pg_catalog, pg_temp;
 
 DO $$
 DECLARE

@@ -1,0 +1,76 @@
+//! The scripts of the extension run as a superuser, in a schema where others may have put
+//! operators and functions before. None of these may be called.
+
+use cluster::{Installation, Options, Server};
+use cluster_tests::alias::Copied;
+use postgres::Client;
+use postgres::error::SqlState;
+
+/// A schema with operators between all types that the scripts
+/// compare, and functions with the names and arguments of those that they call. Each fails when it
+/// is called.
+const TRAP: &str = r#"
+CREATE SCHEMA trap;
+DO $$
+DECLARE
+    types text[] := ARRAY['oid', 'regclass', 'regtype', 'regproc', 'name', 'text', '"char"', 'int4', 'int2', 'oidvector',
+        'name[]', 'text[]', 'bytea', 'anyelement'];
+    body text := ' LANGUAGE plpgsql AS ''BEGIN RAISE feature_not_supported USING MESSAGE = $m$trapped$m$; END''';
+    l text;
+    r text;
+    operator text;
+BEGIN
+    FOREACH l IN ARRAY types LOOP
+        FOREACH r IN ARRAY types LOOP
+            EXECUTE format('CREATE FUNCTION trap.compare(%s, %s) RETURNS bool %s', l, r, body);
+            EXECUTE format('CREATE FUNCTION trap.concatenate(%s, %s) RETURNS text %s', l, r, body);
+            FOREACH operator IN ARRAY ARRAY['=', '<>', '<', '>', '~', '~~'] LOOP
+                EXECUTE format('CREATE OPERATOR trap.%s (FUNCTION = trap.compare, LEFTARG = %s, RIGHTARG = %s)', operator, l, r);
+            END LOOP;
+            EXECUTE format('CREATE OPERATOR trap.|| (FUNCTION = trap.concatenate, LEFTARG = %s, RIGHTARG = %s)', l, r);
+        END LOOP;
+        EXECUTE format('CREATE FUNCTION trap.pg_is_other_temp_schema(%s) RETURNS bool %s', l, body);
+        EXECUTE format('CREATE FUNCTION trap.pg_get_functiondef(%s) RETURNS text %s', l, body);
+        EXECUTE format('CREATE FUNCTION trap.format(text, %s) RETURNS text %s', l, body);
+        EXECUTE format('CREATE FUNCTION trap.format(text, text, %s) RETURNS text %s', l, body);
+        EXECUTE format('CREATE FUNCTION trap.concat(%s, text) RETURNS text %s', l, body);
+        EXECUTE format('CREATE FUNCTION trap.regexp_replace(text, text, %s) RETURNS text %s', l, body);
+    END LOOP;
+END
+$$"#;
+
+fn trapped(server: &Server, database: &str) -> Client {
+    let mut client = server.create_database(database).unwrap();
+    client.batch_execute(TRAP).unwrap();
+    client
+}
+
+#[test]
+fn of_pg_hnsw() {
+    let server = Server::start(&Options::new()).unwrap();
+    let mut client = trapped(&server, "plain");
+    let create = "CREATE EXTENSION pg_hnsw SCHEMA trap";
+    client.batch_execute(create).unwrap();
+}
+
+#[test]
+fn of_vector() {
+    let copied = Copied::with_alias(&Installation::from_env().unwrap()).unwrap();
+    let server = Server::start_with(&copied.installation, &Options::new()).unwrap();
+    let mut client = trapped(&server, "alias");
+    // From a catalogue that says that it is pgvector's, and has an index to rebuild.
+    client
+        .batch_execute(
+            "CREATE EXTENSION vector SCHEMA trap;
+             CREATE TABLE items (v trap.vector(2));
+             CREATE INDEX ON items USING hnsw (v trap.vector_l2_ops);
+             UPDATE pg_extension SET extversion = '0.8.5' WHERE extname = 'vector';
+             ALTER EXTENSION vector UPDATE TO 'pg_hnsw';
+             ALTER EXTENSION vector UPDATE TO '0.8.6'",
+        )
+        .unwrap();
+    // Back: pgvector's library is not there, which is found out behind all that is looked up.
+    let back = "ALTER EXTENSION vector UPDATE TO 'pgvector'";
+    let error = client.batch_execute(back).unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::UNDEFINED_FILE), "{error:?}");
+}
