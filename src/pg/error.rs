@@ -82,11 +82,12 @@ impl<T> OrRaise<T> for hnsw::Result<T> {
 #[track_caller]
 fn raise_index(index: Relation, error: Error) -> ! {
     let name = index.name();
+    let rebuild = || format!("Rebuild it: REINDEX INDEX {};", index.qualified_name());
     match error {
         Error::Corrupted { block, what } => raise_with_hint(
             PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
             format!("index \"{name}\" contains corrupted data in block {block}: {what}"),
-            "Please REINDEX it.",
+            &rebuild(),
         ),
         Error::Full => raise(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -95,7 +96,7 @@ fn raise_index(index: Relation, error: Error) -> ! {
         Error::Version(version) => raise_with_hint(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             format!("index \"{name}\" has format version {version}, which is not supported"),
-            &format!("Please use REINDEX INDEX {name}."),
+            &rebuild(),
         ),
         Error::Store(message) => raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message),
         Error::Stopped => raise(

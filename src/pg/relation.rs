@@ -53,6 +53,18 @@ impl Relation {
             .into_owned()
     }
 
+    /// Its name with that of its schema, quoted where SQL needs it.
+    pub fn qualified_name(self) -> String {
+        let form = self.form();
+        // SAFETY: look-ups by OID; a name ends with a zero, and so do the results, which are in the
+        // current memory context.
+        unsafe {
+            let schema = pg_sys::get_namespace_name(form.relnamespace);
+            let name = pg_sys::quote_qualified_identifier(schema, form.relname.data.as_ptr());
+            CStr::from_ptr(name).to_string_lossy().into_owned()
+        }
+    }
+
     /// Type and type modifier of the first column.
     pub fn first_column(self) -> (Oid, i32) {
         let (mut type_oid, mut typmod, mut collation) = (Oid::INVALID, -1, Oid::INVALID);
