@@ -5,6 +5,8 @@
 //! - [`check`]: whether an index is sound: complete, in order, near the exact answer.
 //! - [`kinds`]: tables of every indexed type.
 //! - [`leftovers`]: the files of a database, to see what a failed command left behind.
+//! - [`longer`]: tests that the environment makes longer.
+//! - [`processes`]: what the operating system knows of server processes.
 //! - [`damage`]: overwrites parts of an index file.
 //! - [`alias`]: installations with pg_hnsw under pgvector's name, and with pgvector.
 //! - [`application`]: the database of an application on pgvector.
@@ -17,6 +19,8 @@ pub mod damage;
 pub mod judge;
 pub mod kinds;
 pub mod leftovers;
+pub mod longer;
+pub mod processes;
 pub mod programs;
 pub mod session;
 
