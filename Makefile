@@ -8,7 +8,10 @@
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
 #   make demo                 semantic search over PostgreSQL's own documentation, start to end
 #   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
+#   make test-assert          tests on a PostgreSQL with assertions; the extension checks overflow
+#   make test-valgrind        SQL regression tests with the server under valgrind
 #   make fuzz                 libFuzzer on input and decoders (FUZZ_SECONDS=600 for longer)
+#   make soak                 rows replaced and searched for half an hour; prints curves
 #   make test-clients         clients of pgvector in Python, Rust and JavaScript, unchanged
 #   make bench                against pgvector and others (BENCH=full for the published sizes,
 #                             BENCH_OPTIONS='--only 384 --part search' for one figure)
@@ -67,7 +70,7 @@ PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test test-clients test-upgrade fuzz bench instructions packages fmt lint clean test-crates
+    demo test test-clients test-upgrade test-assert test-valgrind soak fuzz bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
@@ -124,9 +127,24 @@ test-crates:
 test-cluster-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests
 
+# A PostgreSQL 15 with assertions, and the extension with its own and with checks of overflow. What
+# is built lives apart: neither PostgreSQL's headers nor the profile are those of other builds.
+ASSERT = PG15_CONFIG="$$($(POSTGRES) assert)" CARGO_TARGET_DIR=$(TARGET)/assert \
+    CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    CARGO_PROFILE_RELEASE_DEBUG=line-tables-only
+
+test-assert:
+	$(ASSERT) $(MAKE) test-sql-15 test-isolation-15 test-cluster-15
+
 # Only the tests of recall, of the cookbook, and those that need pgvector.
 test-recall-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility
+
+# PG_HNSW_SECONDS and PG_HNSW_ROWS make it another size.
+soak: private-15
+	@PG_CONFIG="$$($(POSTGRES) private 15)" PG_HNSW_LOG_DIR=$(TARGET)/test-logs $(CHECKED) \
+	    cargo test -p cluster-tests --test soak -- --ignored --nocapture
 
 # pg_upgrade from each version to each later one.
 test-upgrade: $(addprefix private-,$(MAJORS))
@@ -169,6 +187,7 @@ lint: packages
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	PGRX_PG_CONFIG_PATH="$$($(POSTGRES) config 15)" cargo clippy --release --workspace --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --manifest-path fuzz/Cargo.toml -- -D warnings
+	scripts/dependencies.py
 
 clean:
 	cargo clean

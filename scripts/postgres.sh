@@ -5,6 +5,7 @@
 #   postgres.sh config MAJOR    print the pg_config to build against
 #   postgres.sh private MAJOR   print the pg_config of a private copy, made where missing
 #   postgres.sh drivers         print the directory of pg_regress and pg_isolation_regress
+#   postgres.sh assert          print the pg_config of a version 15 with assertions, built where missing
 #
 # The extension is never installed into the system's PostgreSQL for a test: the tests use a copy
 # of it. PostgreSQL finds its own files relative to its binary, so a copied tree works from
@@ -165,13 +166,59 @@ private() {
     esac
 }
 
+# PostgreSQL 15 from Debian's source, with assertions, checks of memory contexts, and what
+# valgrind must know about them where its headers are. Takes some minutes, no rights and no
+# changes to apt: its lists and sources are this script's own.
+assert() {
+    local state to work version sources file
+    state=$(home)
+    to=$state/assert
+    work=$state/assert.part
+    exec 8>"$state/assert.lock"
+    flock 8
+    if [ ! -e "$to" ]; then
+        command -v apt-get >/dev/null || die "no apt-get here; name the pg_config of a PostgreSQL 15" \
+            "configured with --enable-cassert in PG15_CONFIG"
+        rm -rf "$work"
+        mkdir -p "$work"/{apt/sources,apt/lists/partial,apt/cache/archives/partial,tree}
+        for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+            if [ -e "$file" ]; then
+                sed -e 's/^deb /deb-src /' -e 's/^Types: .*/Types: deb-src/' "$file" \
+                    >"$work/apt/sources/${file##*/}"
+            fi
+        done
+        sources=(-o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$work/apt/sources"
+            -o "Dir::State::Lists=$work/apt/lists" -o "Dir::Cache=$work/apt/cache"
+            -o "APT::Sandbox::User=root")
+        version=$(dpkg-query -W -f='=${Version}' postgresql-15 2>/dev/null) || version=
+        echo "Fetching and building PostgreSQL 15 with assertions ..." >&2
+        (
+            cd "$work"
+            apt-get "${sources[@]}" update -qq
+            apt-get "${sources[@]}" source -qq --download-only "postgresql-15$version"
+            tar -xf postgresql-15_*.orig.tar.* -C tree --strip-components=1
+            cd tree
+            if [ -e /usr/include/valgrind/memcheck.h ]; then valgrind=-DUSE_VALGRIND; fi
+            ./configure -q --prefix="$to" --enable-cassert --enable-debug --without-icu \
+                --without-readline CPPFLAGS="${valgrind:-}" CFLAGS="-Og -g -fno-omit-frame-pointer"
+            make -s -j"$(nproc)"
+            make -s install DESTDIR="$work/installed"
+        ) >"$state/assert.log" 2>&1 8>&- || die "that failed: see $state/assert.log"
+        cp "$work/tree/src/tools/valgrind.supp" "$work/installed$to/"
+        mv "$work/installed$to" "$to"
+        rm -rf "$work"
+    fi
+    echo "$to/bin/pg_config"
+}
+
 case ${1:-} in
 packages) packages ;;
 drivers) drivers ;;
+assert) assert ;;
 private) private "$2" ;;
 config)
     config=$(system_config "$2")
     echo "${config:-$(private "$2")}"
     ;;
-*) die "usage: postgres.sh packages | config MAJOR | private MAJOR | drivers" ;;
+*) die "usage: postgres.sh packages | config MAJOR | private MAJOR | drivers | assert" ;;
 esac
