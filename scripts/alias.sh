@@ -32,6 +32,9 @@ write() {
 
 is_ours() { head -n 1 "$1" | grep -qF "$mark"; }
 
+# What pgvector does not have, which is the end of the script.
+beyond() { sed -n '/^-- Beyond pgvector$/,$p' "$root"/sql/pg_hnsw--0.1.0.sql; }
+
 theirs() {
     local file
     for file in "$directory"/vector.control "$directory"/vector--*.sql; do
@@ -68,10 +71,10 @@ module_pathname = '\$libdir/pg_hnsw'
 relocatable = true
 CONTROL
     comment=--
-    sed 's/"CREATE EXTENSION pg_hnsw"/"CREATE EXTENSION vector"/' "$root"/sql/pg_hnsw--0.1.0.sql |
-        cat - "$root"/sql/ivfflat.sql | write "vector--$version.sql"
+    sed -e 's/"CREATE EXTENSION pg_hnsw"/"CREATE EXTENSION vector"/' -e '/^-- Beyond pgvector$/,$d' \
+        "$root"/sql/pg_hnsw--0.1.0.sql | cat - "$root"/sql/ivfflat.sql <(beyond) | write "vector--$version.sql"
     for older in 0.8.{0..6}; do
-        { links && cat "$root"/sql/reindex.sql; } | write "vector--$older--pg_hnsw.sql"
+        { links && beyond && cat "$root"/sql/reindex.sql; } | write "vector--$older--pg_hnsw.sql"
     done
     write "vector--pg_hnsw--$version.sql" <<<''
     write vector--pgvector--0.8.0.sql <<<''

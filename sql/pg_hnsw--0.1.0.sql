@@ -978,3 +978,49 @@ CREATE OPERATOR CLASS sparsevec_l1_ops
 	OPERATOR 1 <+> (sparsevec, sparsevec) FOR ORDER BY float_ops,
 	FUNCTION 1 l1_distance(sparsevec, sparsevec),
 	FUNCTION 3 hnsw_sparsevec_support(internal);
+
+-- Beyond pgvector
+
+-- Within a distance: column <<->> ROW(centre, radius) is column <-> centre <= radius, and so on
+-- for every distance that an operator class orders by. The planner derives it from conditions on
+-- the distance, which cannot be given to an index themselves.
+
+DO $$
+DECLARE
+	distance record;
+	within text;
+	sphere text;
+BEGIN
+	FOR distance IN
+		SELECT f.opfname AS family, m.amname AS method, o.oprname AS operator, t.typname AS type,
+			pg_catalog.regexp_replace(p.proname, '^(vector|halfvec|sparsevec)_|_distance$', '', 'g') AS stem
+		FROM pg_catalog.pg_amop a
+			JOIN pg_catalog.pg_opfamily f ON f.oid = a.amopfamily
+			JOIN pg_catalog.pg_am m ON m.oid = a.amopmethod
+			JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
+			JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+			JOIN pg_catalog.pg_type t ON t.oid = o.oprleft
+		WHERE m.amname IN ('hnsw', 'ivfflat') AND a.amopstrategy = 1
+		ORDER BY m.amname, f.oid
+	LOOP
+		sphere := distance.type || '_sphere';
+		within := pg_catalog.format('<%s> (%I, %s)', distance.operator, distance.type, sphere);
+		IF pg_catalog.to_regtype(sphere) IS NULL THEN
+			EXECUTE pg_catalog.format('CREATE TYPE %s AS (centre %I, radius float8)', sphere, distance.type);
+		END IF;
+		IF pg_catalog.to_regoperator(within) IS NULL THEN
+			EXECUTE pg_catalog.format(
+				'CREATE FUNCTION %s_within(%I, %s) RETURNS bool LANGUAGE SQL IMMUTABLE PARALLEL SAFE
+					RETURN $1 %s ($2).centre <= ($2).radius',
+				distance.stem, distance.type, sphere, distance.operator);
+			EXECUTE pg_catalog.format(
+				'CREATE OPERATOR <%s> (LEFTARG = %I, RIGHTARG = %s, FUNCTION = %s_within,
+					RESTRICT = contsel, JOIN = contjoinsel)',
+				distance.operator, distance.type, sphere, distance.stem);
+			EXECUTE pg_catalog.format('COMMENT ON OPERATOR %s IS ''within a distance''', within);
+		END IF;
+		EXECUTE pg_catalog.format('ALTER OPERATOR FAMILY %I USING %I ADD OPERATOR 2 %s',
+			distance.family, distance.method, within);
+	END LOOP;
+END
+$$;

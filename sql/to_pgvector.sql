@@ -1,4 +1,4 @@
--- Drops what pgvector does not have
+-- Drops the functions that pgvector does not have
 
 DROP FUNCTION hnsw_last_scan(), reciprocal_rank(bigint, integer), relative_score(float8, float8, float8);
 
@@ -34,6 +34,36 @@ BEGIN
 	LOOP
 		EXECUTE pg_catalog.regexp_replace(link.definition, 'AS ''\$libdir/pg_hnsw''.*$',
 			pg_catalog.format('AS %L, %L', '$libdir/vector', link.symbol));
+	END LOOP;
+END
+$$;
+
+-- Drops the operators that pgvector does not have. Only now: this calls the access methods, whose
+-- library must be pgvector's, and a session cannot have both
+
+DO $$
+DECLARE
+	statement text;
+BEGIN
+	-- All names before the first of them is gone
+	FOREACH statement IN ARRAY ARRAY(
+		WITH within AS (
+			SELECT f.opfname AS family, m.amname AS method, o.oid::pg_catalog.regoperator AS operator,
+				o.oprcode::pg_catalog.regprocedure AS function, o.oprleft::pg_catalog.regtype AS type,
+				o.oprright::pg_catalog.regtype AS sphere
+			FROM pg_catalog.pg_amop a
+				JOIN pg_catalog.pg_opfamily f ON f.oid = a.amopfamily
+				JOIN pg_catalog.pg_am m ON m.oid = a.amopmethod
+				JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
+			WHERE m.amname IN ('hnsw', 'ivfflat') AND a.amopstrategy = 2
+		)
+		SELECT pg_catalog.format('ALTER OPERATOR FAMILY %I USING %I DROP OPERATOR 2 (%s, %s)',
+			family, method, type, sphere) FROM within
+		UNION ALL (SELECT DISTINCT pg_catalog.format('DROP OPERATOR %s', operator) FROM within)
+		UNION ALL (SELECT DISTINCT pg_catalog.format('DROP FUNCTION %s', function) FROM within)
+		UNION ALL (SELECT DISTINCT pg_catalog.format('DROP TYPE %s', sphere) FROM within))
+	LOOP
+		EXECUTE statement;
 	END LOOP;
 END
 $$;

@@ -25,6 +25,7 @@ extern "C-unwind" fn _PG_init() {
             am::settings::define();
             am::options::define();
             am::ivfflat::define();
+            am::range::define();
             #[cfg(feature = "pg18")]
             am::report::explain::define();
         })

@@ -5,7 +5,7 @@
 //! been returned, so that a LIMIT is charged for its share of it.
 
 use super::options::Options;
-use super::{metric, settings};
+use super::{metric, range, settings};
 use crate::pg::planner::{self, Costs};
 use hnsw::Storage;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
@@ -36,7 +36,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| {
             *correlation = 0.0;
-            if (*path).indexorderbys.is_null() {
+            if (*path).indexorderbys.is_null() && (*path).indexclauses.is_null() {
                 // The index returns rows by distance only.
                 *startup = f64::INFINITY;
                 *total = f64::INFINITY;
@@ -61,8 +61,14 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 (f64::from(Options::of(index).m()), size)
             });
             *startup = startup_cost(&costs, m, size, settings::ef_search() as f64);
-            *total = costs.whole.max(*startup) + costs.rows * visit_cost(&costs, m);
-            *selectivity = costs.selectivity;
+            // A condition that does not end the scan is checked for each row of the table.
+            let share = match range::ends_scan(path) {
+                true => costs.selectivity,
+                false => 1.0,
+            };
+            let whole = costs.whole / costs.selectivity * share;
+            *total = whole.max(*startup) + costs.rows * share * visit_cost(&costs, m);
+            *selectivity = share;
             *pages = costs.index_pages;
         })
     }

@@ -11,14 +11,21 @@ mod insert;
 pub mod ivfflat;
 mod metric;
 pub mod options;
+pub mod range;
 pub mod report;
 mod scan;
 pub mod settings;
 mod vacuum;
 mod validate;
 
-/// The order of the support functions of an operator class.
+/// The order of the operators and support functions of an operator class.
 mod support {
+    /// The operator that orders rows.
+    pub const ORDER: i16 = 1;
+    /// The operator that finds rows within a distance: its right argument is a row of a value and a
+    /// radius.
+    pub const WITHIN: i16 = 2;
+
     /// The distance, or one that orders rows the same way.
     pub const DISTANCE: u16 = 1;
     /// The norm, of classes that normalise.

@@ -29,19 +29,19 @@ pub struct Report {
     pub compared: u64,
     /// Nodes and rows left out because they turned up behind farther ones.
     pub late: u64,
-    /// Why the last search gave no more rows: `exhausted`, `ef_search`, `max_scan_tuples` or
-    /// `memory`; `None` if no more were wanted.
+    /// Why the last search gave no more rows: `exhausted`, `ef_search`, `max_scan_tuples`,
+    /// `memory` or `radius`; `None` if no more were wanted.
     pub ended: Option<&'static str>,
 }
 
 impl Report {
-    /// Adds what a search has done.
-    pub fn add(&mut self, search: scan::Report) {
+    /// Adds what a search has done; `beyond`: it came to rows beyond the radius.
+    pub fn add(&mut self, search: scan::Report, beyond: bool) {
         self.scans += 1;
         self.nodes += search.visits as u64;
         self.batches += search.batches as u64;
         self.late += search.late as u64;
-        self.ended = search.end.map(name);
+        self.ended = search.end.map(name).or(beyond.then_some("radius"));
     }
 
     /// Makes it what `hnsw_last_scan()` returns.

@@ -9,7 +9,7 @@
 //! was begun in, and is freed with it if the scan is aborted.
 
 use super::report::{Report, warn_if_limited};
-use super::{metric, settings};
+use super::{metric, range, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Found, RowReader};
 use crate::pg::memory::{self, Context};
@@ -17,7 +17,7 @@ use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
 use crate::types::Detoasted;
 use hnsw::query::Query;
-use hnsw::scan::{Row, Scan, Step};
+use hnsw::scan::{Resume, Row, Scan, Step};
 use hnsw::{Index, Tid};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexScanDesc, IndexScanDescData, ScanDirection, ScanKey};
@@ -33,8 +33,16 @@ struct Started {
     index: Index<'static, PgStore>,
     _store: Rc<PgStore>,
     relation: Relation,
-    /// The query as it came and detoasted once for all comparisons; `None` for NULL.
-    argument: Option<(Datum, Detoasted<'static>)>,
+    /// What distances are from, detoasted once for all comparisons; `None` for NULL.
+    centre: Option<Detoasted<'static>>,
+    /// The same as it came with the order, if there is one.
+    original: Option<Datum>,
+    /// Rows farther than this are not wanted.
+    radius: f64,
+    /// The executor checks what the keys ask for: of all rows, or of those that may be too far.
+    check: range::Check,
+    /// Came to rows beyond the radius.
+    beyond: bool,
     /// The order does not matter.
     any_order: bool,
     /// Rows that wait for their turn.
@@ -53,6 +61,13 @@ struct Started {
 }
 
 impl Started {
+    /// All rows to come are farther than the radius.
+    fn end_at_radius(&mut self) {
+        self.beyond = true;
+        self.ended = true;
+        self.reached = f64::INFINITY;
+    }
+
     /// Raises an error if the table cannot have the row: what is read from a page is not trusted.
     fn check_row(&mut self, row: Row, table: Relation) {
         if row.tid.block >= self.table_blocks {
@@ -183,10 +198,12 @@ pub unsafe extern "C-unwind" fn amgettuple(
             };
             report.rows += 1;
             scan.xs_heaptid = pointer_to(row.tid);
-            scan.xs_recheck = false;
+            scan.xs_recheck = started.check.needs(row.upper, started.radius);
             scan.xs_recheckorderby = false;
-            *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
-            *scan.xs_orderbynulls = false;
+            if scan.numberOfOrderBys > 0 {
+                *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
+                *scan.xs_orderbynulls = false;
+            }
             true
         })
     }
@@ -206,10 +223,14 @@ unsafe fn next(
     loop {
         let turn = |w: &Waiting| started.ended || w.distance <= started.reached;
         if started.queue.peek().is_some_and(turn) {
-            return started.queue.pop().map(|w| {
-                started.passed = w.distance;
-                w.row
-            });
+            let nearest = started.queue.pop()?;
+            if nearest.distance > started.radius {
+                started.end_at_radius();
+                started.queue.clear();
+                return None;
+            }
+            started.passed = nearest.distance;
+            return Some(nearest.row);
         }
         if started.ended {
             return None;
@@ -228,6 +249,10 @@ unsafe fn next(
                 continue;
             }
         };
+        if row.lower > started.radius {
+            started.end_at_radius();
+            continue;
+        }
         // SAFETY: the scan's table is open.
         let table = unsafe { Relation::new(scan.heapRelation) };
         started.check_row(row, table);
@@ -237,7 +262,7 @@ unsafe fn next(
             started.passed = started.passed.max(row.lower);
             return Some(row);
         }
-        let mut distance = row.lower;
+        let (mut distance, mut upper) = (row.lower, row.upper);
         if !certain {
             report.compared += 1;
             // SAFETY: the scan's table and index are open until amendscan, its snapshot and key
@@ -257,7 +282,7 @@ unsafe fn next(
                     report.late += 1;
                     continue;
                 }
-                Found::At(exact) => distance = exact,
+                Found::At(exact) => (distance, upper) = (exact, exact),
                 Found::Invisible => continue,
                 Found::Dead => {
                     started.dead.push(row);
@@ -273,6 +298,7 @@ unsafe fn next(
         };
         let row = Row {
             lower: distance,
+            upper,
             ..row
         };
         started.queue.push(Waiting { distance, row });
@@ -305,12 +331,14 @@ unsafe fn finish(scan: &mut IndexScanDescData) {
     let Some(mut started) = state.started.take() else {
         return;
     };
-    state.report.add(started.scan.report());
-    if let Some((original, argument)) = started.argument.take() {
-        // SAFETY: the scan has a key, which may be used again; then not with this copy.
-        unsafe {
+    state.report.add(started.scan.report(), started.beyond);
+    // SAFETY: a scan that came with an order may be started with it again; then not with this copy.
+    unsafe {
+        if let Some(original) = started.original {
             (*scan.orderByData).sk_argument = original;
-            argument.free();
+        }
+        if let Some(centre) = started.centre.take() {
+            centre.free();
         }
     }
     if started.dead.is_empty() || !relation::accepts_writes() {
@@ -350,7 +378,7 @@ pub unsafe fn report(scan: &mut IndexScanDescData) -> Option<Report> {
     let state = unsafe { state(scan) };
     let mut report = state.report.clone();
     if let Some(started) = &state.started {
-        report.add(started.scan.report());
+        report.add(started.scan.report(), started.beyond);
     }
     Some(report)
 }
@@ -367,10 +395,6 @@ unsafe fn state<'a>(scan: &mut IndexScanDescData) -> &'a mut State {
 /// # Safety
 /// As for [`amgettuple`]; `context` is the scan's.
 unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Context) -> Started {
-    if scan.numberOfOrderBys == 0 {
-        let message = "cannot scan hnsw index without order";
-        raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message);
-    }
     // Rows may be removed from the index, and their places reused, while a scan goes on: only an
     // MVCC snapshot tells the new rows from the old.
     // SAFETY: a scan has a snapshot.
@@ -391,45 +415,53 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
     // SAFETY: the store stays where it is, and is dropped after the index that borrows it.
     let borrowed: &'static PgStore = unsafe { &*Rc::as_ptr(&store) };
     let index = Index::open(borrowed).or_raise(relation);
-    // SAFETY: amrescan copied at least one key.
-    let key = unsafe { &mut *scan.orderByData };
-    let null = key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
-    // SAFETY: the scan's context exists. The operator's right argument is of the type of the
-    // column, and the copy lives until the scan is finished.
-    let argument = (!null).then(|| {
-        let original = key.sk_argument;
-        (original, unsafe {
-            context.run(|| Detoasted::new(original))
-        })
-    });
-    let (query, any_order) = match &argument {
+    // SAFETY: amrescan copied the keys; the scan's context exists.
+    let goal = unsafe { range::goal(scan, context) };
+    let ordered = scan.numberOfOrderBys > 0;
+    let mut original = None;
+    let (query, any_order) = match &goal.centre {
         None => (Query::of_any_order(&index), true),
-        Some((_, argument)) => {
-            key.sk_argument = argument.datum();
+        Some(centre) => {
+            if ordered {
+                // SAFETY: there is a key for the order.
+                let key = unsafe { &mut *scan.orderByData };
+                original = Some(std::mem::replace(&mut key.sk_argument, centre.datum()));
+            }
             let (_, indexed) = metric::of(relation);
-            // SAFETY: as above.
-            let value = unsafe { indexed.read(key.sk_argument) };
+            // SAFETY: the centre is of the type of the column, and lives until the scan is finished.
+            let value = unsafe { indexed.read(centre.datum()) };
             let x = value.vector();
             let dims = index.layout().params.dims as usize;
             if x.dims() != dims {
                 indexed.different_dimensions(x.dims(), dims);
             }
             let indexable = index.transform().indexable(x);
-            (Query::new(&index, x), !indexable)
+            (Query::new(&index, x), !indexable || !ordered)
         }
     };
-    let scan = Scan::new(query, settings::scan(scan.ignore_killed_tuples));
+    let mut settings = settings::scan(scan.ignore_killed_tuples);
+    if !ordered {
+        // No row comes late, and the radius is bound enough.
+        settings.max_visits = usize::MAX;
+        if settings.resume == Resume::Strict {
+            settings.resume = Resume::Relaxed;
+        }
+    }
     Started {
-        scan,
+        scan: Scan::new(query, settings),
         index,
         _store: store,
         relation,
-        argument,
+        centre: goal.centre,
+        original,
+        radius: goal.radius,
+        check: goal.check,
+        beyond: false,
         any_order,
         queue: BinaryHeap::new(),
         reached: f64::NEG_INFINITY,
         passed: f64::NEG_INFINITY,
-        ended: false,
+        ended: goal.nothing,
         table_blocks: 0,
         last: None,
         dead: Vec::new(),

@@ -15,9 +15,6 @@ pub(super) enum Purpose {
     TypeInfo,
 }
 
-/// The strategy number of the operator that orders rows.
-const ORDER: i16 = 1;
-
 pub unsafe extern "C-unwind" fn amvalidate(class: Oid) -> bool {
     let purpose = |number| match number {
         support::DISTANCE => Some(Purpose::Distance),
@@ -83,7 +80,7 @@ fn problems(class: &Class, purpose: fn(u16) -> Option<Purpose>) -> Vec<String> {
     }
     if !operators
         .iter()
-        .any(|o| o.strategy == ORDER && same(&o.arguments))
+        .any(|o| o.strategy == support::ORDER && same(&o.arguments))
     {
         problems.push("is missing its ordering operator".into());
     }
@@ -113,12 +110,22 @@ fn function_problem(function: &Function, purpose: Option<Purpose>) -> Option<Str
 }
 
 fn operator_problem(operator: &Operator) -> Option<String> {
-    let what = if operator.strategy != ORDER {
-        format!("with invalid strategy number {}", operator.strategy)
-    } else if !operator.orders {
-        "which is not FOR ORDER BY".into()
-    } else if operator.result() != pg_sys::FLOAT8OID {
-        "which does not return double precision".into()
+    let (orders, result, type_name) = match operator.strategy {
+        support::ORDER => (true, pg_sys::FLOAT8OID, "double precision"),
+        support::WITHIN => (false, pg_sys::BOOLOID, "boolean"),
+        _ => {
+            let (operator, strategy) = (operator.describe(), operator.strategy);
+            return Some(format!(
+                "contains operator {operator} with invalid strategy number {strategy}"
+            ));
+        }
+    };
+    let what = if operator.orders != orders {
+        format!("which is {}FOR ORDER BY", if orders { "not " } else { "" })
+    } else if operator.result() != result {
+        format!("which does not return {type_name}")
+    } else if !orders && !operator.takes_row() {
+        "whose right argument is not a row".into()
     } else {
         return None;
     };

@@ -103,46 +103,59 @@ impl Class {
 
     /// Operators of its family.
     pub fn operators(&self) -> Vec<Operator> {
-        let cache = pg_sys::SysCacheIdentifier::AMOPSTRATEGY;
-        self.members(cache, |form: &pg_sys::FormData_pg_amop| Operator {
-            oid: form.amopopr,
-            strategy: form.amopstrategy,
-            orders: form.amoppurpose as u8 == pg_sys::AMOP_ORDER,
-            arguments: [form.amoplefttype, form.amoprighttype],
-        })
+        operators(self.family)
     }
 
     /// Support functions of its family.
     pub fn functions(&self) -> Vec<Function> {
         let cache = pg_sys::SysCacheIdentifier::AMPROCNUM;
-        self.members(cache, |form: &pg_sys::FormData_pg_amproc| Function {
-            oid: form.amproc,
-            number: form.amprocnum as u16,
-            types: [form.amproclefttype, form.amprocrighttype],
+        members(self.family, cache, |form: &pg_sys::FormData_pg_amproc| {
+            Function {
+                oid: form.amproc,
+                number: form.amprocnum as u16,
+                types: [form.amproclefttype, form.amprocrighttype],
+            }
         })
     }
+}
 
-    fn members<F, T>(
-        &self,
-        cache: pg_sys::SysCacheIdentifier::Type,
-        read: impl Fn(&F) -> T,
-    ) -> Vec<T> {
-        // SAFETY: the tuples of the list are valid until it is released, and of the struct `F`.
-        unsafe {
-            let zero = pg_sys::Datum::from(0);
-            let list = pg_sys::SearchSysCacheList(cache as i32, 1, self.family.into(), zero, zero);
-            let members = (*list).members.as_ptr();
-            let tuple = |i| &raw mut (**members.add(i)).tuple;
-            let found = (0..(*list).n_members as usize)
-                .map(|i| read(&*pg_sys::GETSTRUCT(tuple(i)).cast()))
-                .collect();
-            pg_sys::ReleaseCatCacheList(list);
-            found
-        }
+/// Operators of a family.
+pub fn operators(family: Oid) -> Vec<Operator> {
+    let cache = pg_sys::SysCacheIdentifier::AMOPSTRATEGY;
+    members(family, cache, |form: &pg_sys::FormData_pg_amop| Operator {
+        oid: form.amopopr,
+        strategy: form.amopstrategy,
+        orders: form.amoppurpose as u8 == pg_sys::AMOP_ORDER,
+        arguments: [form.amoplefttype, form.amoprighttype],
+    })
+}
+
+fn members<F, T>(
+    family: Oid,
+    cache: pg_sys::SysCacheIdentifier::Type,
+    read: impl Fn(&F) -> T,
+) -> Vec<T> {
+    // SAFETY: the tuples of the list are valid until it is released, and of the struct `F`.
+    unsafe {
+        let zero = pg_sys::Datum::from(0);
+        let list = pg_sys::SearchSysCacheList(cache as i32, 1, family.into(), zero, zero);
+        let members = (*list).members.as_ptr();
+        let tuple = |i| &raw mut (**members.add(i)).tuple;
+        let found = (0..(*list).n_members as usize)
+            .map(|i| read(&*pg_sys::GETSTRUCT(tuple(i)).cast()))
+            .collect();
+        pg_sys::ReleaseCatCacheList(list);
+        found
     }
 }
 
 impl Operator {
+    /// Whether its right argument is of a composite type.
+    pub fn takes_row(&self) -> bool {
+        // SAFETY: a look-up by OID.
+        unsafe { pg_sys::type_is_rowtype(self.arguments[1]) }
+    }
+
     /// The type of its result.
     pub fn result(&self) -> Oid {
         // SAFETY: a look-up by OID.

@@ -10,11 +10,12 @@
 //! | [`ffi`] | functions that the bindings lack, or guard without need |
 //! | [`interrupts`] | cancellation |
 //! | [`memory`] | memory contexts |
-//! | [`planner`] | what the planner knows of an index |
+//! | [`planner`] | what the planner knows of an index; conditions derived for one |
 //! | [`progress`] | `pg_stat_progress_create_index` |
 //! | [`random`] | random numbers |
 //! | `recent` | where pages were in shared buffers |
 //! | [`relation`] | tables and indexes: properties, locks, scans |
+//! | [`row`] | values of composite types |
 //! | [`store`] | the page store of an index |
 //! | [`threads`] | worker threads of a backend |
 //!
@@ -35,5 +36,6 @@ pub mod progress;
 pub mod random;
 mod recent;
 pub mod relation;
+pub mod row;
 pub mod store;
 pub mod threads;

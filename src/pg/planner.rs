@@ -1,7 +1,10 @@
-//! What the planner knows of an index.
+//! What the planner knows of an index, and conditions that are derived for one.
 
 use super::relation::Relation;
-use pgrx::pg_sys::{self, IndexPath, PlannerInfo};
+use pgrx::pg_sys::{
+    self, Expr, IndexOptInfo, IndexPath, List, Node, NodeTag, Oid, PlannerInfo, RangeTblEntry,
+    RelOptInfo, RestrictInfo,
+};
 
 /// Estimates for a scan of an index, and what they are made of.
 pub struct Costs {
@@ -62,5 +65,272 @@ pub unsafe fn with_index<R>(path: *mut IndexPath, f: impl FnOnce(Relation) -> R)
         let result = f(Relation::new(relation));
         pg_sys::index_close(relation, lock);
         result
+    }
+}
+
+/// The operator family of `float8`'s own order.
+const FLOAT_ORDER: Oid = Oid::from_u32(1970);
+
+/// Whether the planner makes paths from indexes for a relation.
+///
+/// # Safety
+/// `table` and `entry` are those of a call of `set_rel_pathlist_hook`.
+pub unsafe fn has_index_paths(table: *mut RelOptInfo, entry: *mut RangeTblEntry) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION
+            && !(*entry).inh
+            && (*entry).tablesample.is_null()
+            && !pg_sys::is_dummy_rel(table)
+    }
+}
+
+/// Indexes of a relation.
+///
+/// # Safety
+/// `table` is the planner's.
+pub unsafe fn indexes(table: *mut RelOptInfo) -> Vec<*mut IndexOptInfo> {
+    // SAFETY: the list is of this type.
+    unsafe { elements((*table).indexlist) }
+}
+
+/// # Safety
+/// The list, unless it is null, is one of pointers to `T`.
+unsafe fn elements<T>(list: *mut List) -> Vec<*mut T> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Some(list) = list.as_ref() else {
+            return Vec::new();
+        };
+        (0..list.length as usize)
+            .map(|i| (*list.elements.add(i)).ptr_value.cast())
+            .collect()
+    }
+}
+
+/// # Safety
+/// The pointers are to nodes.
+unsafe fn list_of<T>(nodes: impl IntoIterator<Item = *mut T>) -> *mut List {
+    let append = |list, node: *mut T| {
+        // SAFETY: the list is null or was made here.
+        unsafe { pg_sys::lappend(list, node.cast()) }
+    };
+    nodes.into_iter().fold(std::ptr::null_mut(), append)
+}
+
+/// The conditions that a path gives to its index, and what it orders by.
+///
+/// # Safety
+/// As for [`costs`].
+pub unsafe fn keys(path: *mut IndexPath) -> (Vec<*mut Node>, Vec<*mut Node>) {
+    // SAFETY: the caller's promise; lists are of these types.
+    unsafe {
+        let conditions = elements::<pg_sys::IndexClause>((*path).indexclauses)
+            .into_iter()
+            .flat_map(|clause| elements::<RestrictInfo>((*clause).indexquals))
+            .map(|condition| (*condition).clause.cast());
+        (conditions.collect(), elements((*path).indexorderbys))
+    }
+}
+
+/// Fields of a row, if the expression makes one.
+///
+/// # Safety
+/// As for [`operator_call`].
+pub unsafe fn row_fields(node: *mut Node) -> Vec<*mut Node> {
+    // SAFETY: the caller's promise; the tag says what it is.
+    unsafe {
+        match (*node).type_ {
+            NodeTag::T_RowExpr => elements((*node.cast::<pg_sys::RowExpr>()).args),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether two expressions have the same value, or may: where a query has the same subquery twice,
+/// its results are two parameters.
+///
+/// # Safety
+/// The planner's.
+pub unsafe fn same(a: *mut Node, b: *mut Node) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match ((*a).type_, (*b).type_) {
+            (NodeTag::T_Param, NodeTag::T_Param) => true,
+            (NodeTag::T_Const, NodeTag::T_Const) => {
+                // One may have come with a length, the other without.
+                let mut a = *a.cast::<pg_sys::Const>();
+                a.consttypmod = (*b.cast::<pg_sys::Const>()).consttypmod;
+                pg_sys::equal((&raw const a).cast(), b.cast())
+            }
+            _ => pg_sys::equal(a.cast(), b.cast()),
+        }
+    }
+}
+
+/// Makes more paths from an index: with the conditions that `derived` gives for those that there
+/// are. Only the index has these conditions, and only here: they follow from those that stay.
+///
+/// # Safety
+/// `index` is one of `table`, whose paths from indexes have been made.
+pub unsafe fn derive(
+    root: *mut PlannerInfo,
+    table: *mut RelOptInfo,
+    index: *mut IndexOptInfo,
+    derived: impl Fn(*mut Expr) -> Option<*mut Expr>,
+) {
+    // SAFETY: the caller's promise; the lists are of RestrictInfos.
+    unsafe {
+        let derive_all = |conditions: *mut List| {
+            list_of(
+                elements::<RestrictInfo>(conditions)
+                    .into_iter()
+                    .filter_map(|condition| {
+                        Some(with_clause(root, condition, derived((*condition).clause)?))
+                    }),
+            )
+        };
+        let (table, index) = (&mut *table, &mut *index);
+        let (own, joins) = (index.indrestrictinfo, table.joininfo);
+        let (more, more_joins) = (derive_all(own), derive_all(joins));
+        if more.is_null() && more_joins.is_null() {
+            return;
+        }
+        let all = table.indexlist;
+        table.indexlist = list_of([&raw mut *index]);
+        index.indrestrictinfo = pg_sys::list_concat_copy(own, more);
+        table.joininfo = pg_sys::list_concat_copy(joins, more_joins);
+        pg_sys::create_index_paths(root, table);
+        table.indexlist = all;
+        index.indrestrictinfo = own;
+        table.joininfo = joins;
+    }
+}
+
+/// A condition that holds where `original` does, and may be checked where that may.
+///
+/// # Safety
+/// The planner's.
+unsafe fn with_clause(
+    root: *mut PlannerInfo,
+    original: *mut RestrictInfo,
+    clause: *mut Expr,
+) -> *mut RestrictInfo {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let original = &*original;
+        #[cfg(feature = "pg15")]
+        return pg_sys::make_restrictinfo(
+            root,
+            clause,
+            original.is_pushed_down,
+            original.outerjoin_delayed,
+            false,
+            original.security_level,
+            original.required_relids,
+            original.outer_relids,
+            original.nullable_relids,
+        );
+        #[cfg(not(feature = "pg15"))]
+        return pg_sys::make_restrictinfo(
+            root,
+            clause,
+            original.is_pushed_down,
+            original.has_clone,
+            original.is_clone,
+            false,
+            original.security_level,
+            original.required_relids,
+            original.incompatible_relids,
+            original.outer_relids,
+        );
+    }
+}
+
+/// The operator and the arguments of a node that calls one with two arguments.
+///
+/// # Safety
+/// `node` is an expression of the planner's.
+pub unsafe fn operator_call(node: *mut Node) -> Option<(Oid, [*mut Node; 2])> {
+    // SAFETY: the caller's promise; the tag says what it is.
+    unsafe {
+        if (*node).type_ != NodeTag::T_OpExpr {
+            return None;
+        }
+        let call = &*node.cast::<pg_sys::OpExpr>();
+        let arguments = <[*mut Node; 2]>::try_from(elements(call.args)).ok()?;
+        Some((call.opno, arguments))
+    }
+}
+
+/// If a condition is `value < bound` or `value <= bound`, or these from right to left, and the value is
+/// of type `float8`: both, the bound as `float8` too.
+///
+/// # Safety
+/// As for [`operator_call`].
+pub unsafe fn upper_bound(clause: *mut Expr) -> Option<(*mut Node, *mut Node)> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (operator, [left, right]) = operator_call(clause.cast())?;
+        let (value, bound) = match pg_sys::get_op_opfamily_strategy(operator, FLOAT_ORDER) as u32 {
+            pg_sys::BTLessStrategyNumber | pg_sys::BTLessEqualStrategyNumber => (left, right),
+            pg_sys::BTGreaterStrategyNumber | pg_sys::BTGreaterEqualStrategyNumber => (right, left),
+            _ => return None,
+        };
+        if pg_sys::exprType(value) != pg_sys::FLOAT8OID {
+            return None;
+        }
+        let bound = match pg_sys::exprType(bound) {
+            pg_sys::FLOAT4OID => pg_sys::makeFuncExpr(
+                Oid::from_u32(pg_sys::F_FLOAT8_FLOAT4),
+                pg_sys::FLOAT8OID,
+                list_of([bound]),
+                Oid::INVALID,
+                Oid::INVALID,
+                pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
+            )
+            .cast(),
+            _ => bound,
+        };
+        Some((value, bound))
+    }
+}
+
+/// Whether an expression is the first column of an index.
+///
+/// # Safety
+/// The planner's.
+pub unsafe fn is_column(node: *mut Node, index: *mut IndexOptInfo) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { pg_sys::match_index_to_operand(node, 0, index) }
+}
+
+/// A row of a composite type.
+///
+/// # Safety
+/// The fields are expressions of the types that the composite type has.
+pub unsafe fn row(type_oid: Oid, fields: [*mut Node; 2]) -> *mut Node {
+    let row = super::memory::new_zeroed::<pg_sys::RowExpr>();
+    // SAFETY: just allocated; the caller's promise.
+    unsafe {
+        (*row).xpr.type_ = NodeTag::T_RowExpr;
+        (*row).args = list_of(fields);
+        (*row).row_typeid = type_oid;
+        (*row).row_format = pg_sys::CoercionForm::COERCE_EXPLICIT_CALL;
+        (*row).location = -1;
+    }
+    row.cast()
+}
+
+/// The condition that an operator holds.
+///
+/// # Safety
+/// The operator takes these arguments and returns `boolean`.
+pub unsafe fn condition(operator: Oid, left: *mut Node, right: *mut Node) -> *mut Expr {
+    let none = Oid::INVALID;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (left, right) = (left.cast(), right.cast());
+        pg_sys::make_opclause(operator, pg_sys::BOOLOID, false, left, right, none, none)
     }
 }

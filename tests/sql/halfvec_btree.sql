@@ -62,5 +62,5 @@ SELECT opcname, amname, opcdefault FROM pg_opclass JOIN pg_am a ON a.oid = opcme
 WHERE opcintype = 'halfvec'::regtype AND amname <> 'ivfflat' AND opcdefault;
 SELECT oprname, oprcode, oprcom::regoperator, oprnegate::regoperator, oprrest, oprjoin,
 	oprcanmerge, oprcanhash
-FROM pg_operator WHERE oprleft = 'halfvec'::regtype AND oprresult = 'boolean'::regtype
+FROM pg_operator WHERE oprleft = 'halfvec'::regtype AND oprright = oprleft AND oprresult = 'boolean'::regtype
 ORDER BY oprname COLLATE "C";

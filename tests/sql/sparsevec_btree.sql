@@ -37,5 +37,5 @@ SELECT opcname, amname, opcdefault FROM pg_opclass JOIN pg_am a ON a.oid = opcme
 WHERE opcintype = 'sparsevec'::regtype AND opcdefault;
 SELECT oprname, oprcode, oprcom::regoperator, oprnegate::regoperator, oprrest, oprjoin,
 	oprcanmerge, oprcanhash
-FROM pg_operator WHERE oprleft = 'sparsevec'::regtype AND oprresult = 'boolean'::regtype
+FROM pg_operator WHERE oprleft = 'sparsevec'::regtype AND oprright = oprleft AND oprresult = 'boolean'::regtype
 ORDER BY oprname COLLATE "C";

@@ -58,4 +58,4 @@ SELECT oid::regoperator AS operator, oprresult::regtype, oprcom::regoperator
 FROM pg_operator WHERE oprleft = 'sparsevec'::regtype AND oprresult <> 'boolean'::regtype
 ORDER BY oprname COLLATE "C";
 SELECT DISTINCT provolatile, proisstrict, proparallel, prolang = 13 AS c FROM pg_proc
-WHERE proname ~ 'sparsevec' AND proname !~ '^hnsw' OR 'sparsevec'::regtype = ANY (proargtypes::oid[]);
+WHERE proname !~ '_within$' AND (proname ~ 'sparsevec' AND proname !~ '^hnsw' OR 'sparsevec'::regtype = ANY (proargtypes::oid[]));

@@ -142,4 +142,4 @@ FROM pg_operator WHERE oprleft = 'vector'::regtype AND oprresult <> 'boolean'::r
 ORDER BY oprname COLLATE "C";
 SELECT DISTINCT provolatile, proisstrict, proparallel, prolang = 13 AS c FROM pg_proc
 WHERE proname ~ '^(vector_|l2_|l1_|array_to_vector|inner_product|cosine_distance|binary_quantize|subvector)'
-	AND prokind = 'f';
+	AND proname !~ '_within$' AND prokind = 'f';

@@ -84,6 +84,8 @@ pub struct Row {
     pub generation: u32,
     /// Lower bound of the operator's value.
     pub lower: f64,
+    /// Upper bound of the operator's value.
+    pub upper: f64,
     /// Whether the order of this row among all others is certain.
     pub exact: bool,
 }
@@ -188,7 +190,7 @@ impl Ord for Waiting {
 /// The node whose rows are being returned.
 struct Current {
     owner: Owner,
-    lower: f64,
+    bounds: Bounds,
     exact: bool,
     /// Rows not yet returned, last first.
     rows: Vec<Tid>,
@@ -291,12 +293,14 @@ impl Scan {
                     id: node,
                     generation,
                 } = current.owner;
-                let (lower, exact) = (current.lower, current.exact);
+                let Bounds { lower, upper } = current.bounds;
+                let exact = current.exact;
                 return Ok(Some(Row {
                     tid: tid.unmarked(),
                     node,
                     generation,
                     lower,
+                    upper,
                     exact,
                 }));
             }
@@ -342,7 +346,7 @@ impl Scan {
             let rows = self.tids[first..first + usize::from(node.count)].to_vec();
             return Some(Current {
                 owner: node.owner,
-                lower,
+                bounds: node.bounds,
                 exact,
                 rows,
                 next: node.link,

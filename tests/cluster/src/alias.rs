@@ -86,13 +86,13 @@ pub fn database(server: &Server, name: &str, library: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// Fails unless all functions of the extension `vector` are in this library.
+/// Fails unless all functions of the extension `vector` that are in a library are in this one.
 pub fn assert_library(client: &mut Client, library: &str) -> Result<()> {
     let query = "
         SELECT DISTINCT probin FROM pg_proc p
             JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
             JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'vector'
-        WHERE prokind = 'f'";
+        WHERE prokind = 'f' AND probin IS NOT NULL";
     let libraries: Vec<String> = client
         .query(query, &[])?
         .iter()

@@ -133,6 +133,9 @@ fn catalogues_are_those_of_pgvector() {
 
     let extension = sql::extension();
     let ours = objects(&mut database(&server, "ours", &extension), &extension);
-    let expected = always.union(&listed(EXPECTED_PG_HNSW)).cloned().collect();
+    let mut expected = listed(EXPECTED_PG_HNSW);
+    // Where there is no ivfflat, nothing is added to it.
+    let not_ivfflat = |line: &String| !line.contains(" of ivfflat: ");
+    expected.extend(always.into_iter().filter(not_ivfflat));
     compare(&theirs, &ours, &expected);
 }
