@@ -72,22 +72,18 @@ impl PageStore for PgStore {
         result
     }
 
-    fn extend(&self, count: u32, mut f: impl FnMut(u32, &mut Body)) -> Result<u32> {
+    fn extend(&self, mut f: impl FnMut(u32, &mut Body) -> bool) -> Result<()> {
         // The lock keeps the blocks adjacent.
         self.index.lock_extension();
-        let mut first = None;
-        for _ in 0..count {
+        let mut more = true;
+        while more {
             let buffer = Locked::extend(self.index, Fork::Main);
             let block = buffer.block();
-            first.get_or_insert(block);
-            buffer.change(self.index, |body| {
-                f(block, body);
-                Ok(())
-            })?;
+            more = buffer.change(self.index, |body| Ok(f(block, body)))?;
             buffer.release();
         }
         self.index.unlock_extension();
-        first.ok_or(Error::Full)
+        Ok(())
     }
 
     fn target(&self) -> Option<u32> {

@@ -5,12 +5,21 @@
 
 use half::f16;
 use hnsw::build::{Batch, Builder, HeapArena};
+use hnsw::keys::{Filter, KeyParams, KeyValue, Row, Test, Verdict};
 use hnsw::memory::MemoryStore;
 use hnsw::page::Body;
 use hnsw::query::Query;
 use hnsw::scan::{Resume, Scan, Settings};
 use hnsw::{Index, Metric, Params, Storage, Tid};
 use std::time::Instant;
+
+/// Key columns of the mode `filter`: a number from 0 to 9,999 that has nothing to do with the vector,
+/// and the region of the vector, one of [`REGIONS`].
+const KEYS: KeyParams = KeyParams {
+    columns: 2,
+    width: 16,
+};
+const REGIONS: usize = 100;
 
 fn npy(path: &str) -> (Vec<u8>, usize, usize) {
     let bytes = std::fs::read(path).expect("readable file");
@@ -59,11 +68,14 @@ fn main() {
         _ => Storage::Auto,
     };
     let efc = number(6, 64);
+    let filter = args.get(8).is_some_and(|s| s == "filter");
+    let numbers: Vec<[f64; 2]> = if filter { numbers(&base, n, d) } else { Vec::new() };
     let params = Params {
         dims: d as u32,
         m: number(5, 16) as u16,
         metric,
         storage,
+        keys: if filter { KEYS } else { KeyParams::default() },
     };
     let store = MemoryStore::new();
     let start = Instant::now();
@@ -103,7 +115,18 @@ fn main() {
             for start in (0..n).step_by(256) {
                 let mut batch = Batch::new(builder.layout());
                 for i in start..n.min(start + 256) {
-                    builder.push(&mut batch, &base[i * d..(i + 1) * d], tid(i));
+                    let x = &base[i * d..(i + 1) * d];
+                    match numbers.get(i) {
+                        None => builder.push(&mut batch, x, tid(i)),
+                        Some(numbers) => {
+                            let row = Row {
+                                tid: tid(i),
+                                key: bytemuck::cast_slice(numbers),
+                                values: &numbers.map(KeyValue::number),
+                            };
+                            builder.push(&mut batch, x, row);
+                        }
+                    }
                 }
                 let job = builder.prepare(&HeapArena, batch).expect("memory");
                 let builder = &builder;
@@ -140,6 +163,9 @@ fn main() {
         report.unreachable
     );
     println!("layout {:?}", index.layout().params);
+    if filter {
+        return filtered(&mut index, &base, &queries[..200 * d], &numbers, d);
+    }
     let (mut lost, asked) = (0, 10_000.min(n));
     for i in 0..asked {
         let query = Query::new(&index, &base[i * d..(i + 1) * d]);
@@ -187,4 +213,127 @@ fn main() {
             (store.reads() - reads) as f64 / nq as f64
         );
     }
+}
+
+/// The numbers of all rows.
+fn numbers(base: &[f32], n: usize, d: usize) -> Vec<[f64; 2]> {
+    use rayon::prelude::*;
+    (0..n)
+        .into_par_iter()
+        .map(|i| {
+            let free = hnsw::transform::splitmix64(i as u64) % 10_000;
+            [free as f64, region(base, &base[i * d..(i + 1) * d], d) as f64]
+        })
+        .collect()
+}
+
+/// The one of the first vectors that is nearest.
+fn region(base: &[f32], x: &[f32], d: usize) -> usize {
+    let centres = base.chunks_exact(d).take(REGIONS).enumerate();
+    let near = centres.map(|(i, c)| (cosine(x, c), i));
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |c| c.1)
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let product = |a: &[f32], b: &[f32]| (distance::kernels().inner_product)(a, b);
+    product(a, b) / (product(a, a) * product(b, b)).sqrt()
+}
+
+/// Recall and cost of searches with conditions on one of the numbers.
+fn filtered(
+    index: &mut Index<MemoryStore>,
+    base: &[f32],
+    queries: &[f32],
+    numbers: &[[f64; 2]],
+    d: usize,
+) {
+    use rayon::prelude::*;
+    let own: Vec<usize> = queries.chunks_exact(d).map(|q| region(base, q, d)).collect();
+    let conditions: Vec<(String, usize, Box<dyn Fn(usize) -> (f64, f64) + Sync>)> = [
+        10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 1,
+    ]
+    .iter()
+    .map(|&share| {
+        let to = f64::from(share - 1);
+        let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |_| (0.0, to));
+        (format!("free {:6.2} %", f64::from(share) / 100.0), 0, range)
+    })
+    .chain([
+        {
+            let own = own.clone();
+            let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> =
+                Box::new(move |q| (own[q] as f64, own[q] as f64));
+            ("own region  ".to_string(), 1, range)
+        },
+        {
+            let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |q| {
+                let other = (own[q] + 37) % REGIONS;
+                (other as f64, other as f64)
+            });
+            ("other region".to_string(), 1, range)
+        },
+    ])
+    .collect();
+    for (name, column, range) in &conditions {
+        let truth: Vec<Vec<usize>> = queries
+            .par_chunks_exact(d)
+            .enumerate()
+            .map(|(q, x)| {
+                let (from, to) = range(q);
+                let matching = (0..numbers.len()).filter(|&i| (from..=to).contains(&numbers[i][*column]));
+                let mut all: Vec<(f32, usize)> = matching
+                    .map(|i| (-cosine(x, &base[i * d..(i + 1) * d]), i))
+                    .collect();
+                all.sort_by(|a, b| a.0.total_cmp(&b.0));
+                all.iter().take(10).map(|a| a.1).collect()
+            })
+            .collect();
+        for ef in [40, 100] {
+            let (mut hits, mut rows, mut wanted, mut visits) = (0, 0, 0, 0);
+            let reads = index_reads(index);
+            let start = Instant::now();
+            for (q, x) in queries.chunks_exact(d).enumerate() {
+                let (from, to) = range(q);
+                let column = *column;
+                let filter = Filter {
+                    tests: vec![(column, Test::between(index.bounds(), column, from, to))],
+                    rows: Box::new(move |key: &[u8]| {
+                        let value = f64::from_ne_bytes(key[8 * column..][..8].try_into().expect("8 bytes"));
+                        match (from..=to).contains(&value) {
+                            true => Verdict::Yes,
+                            false => Verdict::No,
+                        }
+                    }),
+                };
+                let settings = Settings {
+                    ef,
+                    resume: Resume::Strict,
+                    max_visits: 20_000,
+                    memory: 4 << 20,
+                    skip_dead: true,
+                };
+                let mut scan = Scan::new(Query::new(index, x), settings).with_filter(filter);
+                for _ in 0..10 {
+                    if let Some(row) = scan.next(index).expect("scan") {
+                        rows += 1;
+                        hits += usize::from(truth[q].contains(&(row.tid.block as usize)));
+                    }
+                }
+                wanted += truth[q].len();
+                visits += scan.report().visits;
+            }
+            let count = queries.len() / d;
+            let us = start.elapsed().as_secs_f64() * 1e6 / count as f64;
+            println!(
+                "{name} ef {ef:4} recall {:.4} rows {rows}/{wanted} visits {} reads {:.1} us {us:.1}",
+                hits as f64 / wanted.max(1) as f64,
+                visits / count,
+                (index_reads(index) - reads) as f64 / count as f64
+            );
+        }
+    }
+}
+
+fn index_reads(index: &Index<MemoryStore>) -> u64 {
+    index.store().reads()
 }

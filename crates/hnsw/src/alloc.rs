@@ -37,7 +37,7 @@ pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId,
         .store
         .blocks()
         .checked_sub(1)
-        .filter(|&b| b >= l.first_block());
+        .filter(|&b| b >= l.first_block() && !l.is_map(b));
     for block in [index.store.target(), last].into_iter().flatten() {
         if let Some(found) = fill_slot(index, block, bytes)? {
             index.store.set_target(Some(block));
@@ -47,6 +47,7 @@ pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId,
     while let Some(block) = index.store.free_page() {
         if block >= l.first_block()
             && block < index.store.blocks()
+            && !l.is_map(block)
             && let Some(found) = fill_slot(index, block, bytes)?
         {
             index.store.set_target(Some(block));
@@ -54,15 +55,23 @@ pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId,
         }
         index.store.set_free(block, false);
     }
-    if l.id(index.store.blocks(), l.slots).is_none() {
+    // The page behind the next one, which may be a map page.
+    if l.id(index.store.blocks() + 1, l.slots).is_none() {
         return Err(Error::Full);
     }
-    let block = index.store.extend(1, |_, body| {
+    let mut filled = None;
+    index.store.extend(|block, body| {
+        if l.is_map(block) {
+            body.init(PageKind::Map);
+            return true;
+        }
+        filled = Some(block);
         body.init(PageKind::Nodes);
         body.bytes_mut()[l.record_range(0)].copy_from_slice(bytes);
+        false
     })?;
-    index.store.set_target(Some(block));
-    let id = l.id(block, 0).ok_or(Error::Full)?;
+    index.store.set_target(filled);
+    let id = filled.and_then(|block| l.id(block, 0)).ok_or(Error::Full)?;
     Ok((id, 0))
 }
 
@@ -141,7 +150,8 @@ fn allocate_pages<S: PageStore>(
 ) -> Result<(NodeId, u32)> {
     let l = &index.layout;
     while let Some(block) = index.store.free_page() {
-        let generation = match block >= l.first_block() && block < index.store.blocks() {
+        let there = block >= l.first_block() && block < index.store.blocks();
+        let generation = match there && l.starts_unit(block) {
             true if is_whole(index, block)? => claim(index, block)?,
             _ => None,
         };
@@ -170,33 +180,36 @@ fn allocate_pages<S: PageStore>(
         })?;
         return Ok((block, generation));
     }
-    if l.id(index.store.blocks() + l.unit_pages(), 0).is_none() {
+    if l.id(index.store.blocks() + 2 * l.unit_pages(), 0).is_none() {
         return Err(Error::Full);
     }
     // The record is filled in last: until all pages stand, its slot is claimed.
     let mut parts = apart.chunks(VECTOR_BYTES);
     let mut first = None;
     let claimed = claimed_bytes(l);
-    index
-        .store
-        .extend(l.unit_pages(), |block, body| match first {
-            None => {
-                first = Some(block);
-                body.init(PageKind::Nodes);
-                body.bytes_mut()[l.record_range(0)].copy_from_slice(&claimed);
-            }
-            Some(owner) => {
-                let part = parts.next().unwrap_or_default();
-                init_vector(
-                    body,
-                    VectorHeader {
-                        owner,
-                        generation: 0,
-                    },
-                    part,
-                );
-            }
-        })?;
+    index.store.extend(|block, body| match first {
+        None if l.is_map(block) => {
+            body.init(PageKind::Map);
+            true
+        }
+        // What an extension that failed left of a unit.
+        None if !l.starts_unit(block) => {
+            body.init(PageKind::Nodes);
+            true
+        }
+        None => {
+            first = Some(block);
+            body.init(PageKind::Nodes);
+            body.bytes_mut()[l.record_range(0)].copy_from_slice(&claimed);
+            l.vector_pages > 0
+        }
+        Some(owner) => {
+            let part = parts.next().unwrap_or_default();
+            let generation = 0;
+            init_vector(body, VectorHeader { owner, generation }, part);
+            block + 1 < owner + l.unit_pages()
+        }
+    })?;
     let first = first.ok_or(Error::Full)?;
     index.store.write(first, |body| {
         RecordMut::new(l, body, first, 0)?.fill(bytes);

@@ -1,4 +1,4 @@
-//! Lists of slots for what a node has beside its records: heap TIDs, elements of a sparse vector.
+//! Lists of slots for what a node has beside its records: rows, elements of a sparse vector.
 //!
 //! Each slot names its owner's id and generation: a reader that walks a list without a lock reads
 //! what is the node's or, once the owner does not match any more, nothing.
@@ -63,16 +63,16 @@ impl ChainHeader {
 }
 
 /// Bytes of an entry.
-fn entry_size(kind: SlotKind) -> usize {
+fn entry_size(layout: &Layout, kind: SlotKind) -> usize {
     match kind {
         SlotKind::Elements => 8,
-        _ => 6,
+        _ => layout.row_size,
     }
 }
 
 /// Entries that a slot takes.
 pub fn capacity(layout: &Layout, kind: SlotKind) -> usize {
-    (layout.record_size - HEADER) / entry_size(kind)
+    (layout.record_size - HEADER) / entry_size(layout, kind)
 }
 
 /// Header and entries of a slot; `None` if it is in no list.
@@ -91,7 +91,7 @@ pub fn read_slot<'a>(
     if header.count as usize > capacity(layout, kind) {
         return Err(Error::corrupted(block, "list has more entries than fit"));
     }
-    let size = entry_size(kind) * header.count as usize;
+    let size = entry_size(layout, kind) * header.count as usize;
     Ok(Some((header, &bytes[HEADER..][..size])))
 }
 
@@ -137,7 +137,7 @@ pub fn slot_bytes(
         next,
         owner: owner.id,
         owner_generation: owner.generation,
-        count: (entries.len() / entry_size(kind)) as u32,
+        count: (entries.len() / entry_size(layout, kind)) as u32,
         reserved: 0,
     };
     write(&mut bytes, &header, entries);

@@ -2,7 +2,7 @@
 
 use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
-use crate::index::Index;
+use crate::index::{Index, Loaded};
 use crate::layout::LaneCode;
 use crate::page::{Meta, PageKind};
 use crate::record::{NONE, NodeId, Record, SlotKind, Tid};
@@ -59,7 +59,7 @@ fn read_nodes<S: PageStore>(
     let mut nodes = HashMap::new();
     for block in l.first_block()..index.store.blocks() {
         index.store.read(block, |body| {
-            if body.is_new() {
+            if body.is_new() || l.is_map(block) {
                 return Ok(());
             }
             if l.vector_pages > 0 && body.header().kind == PageKind::Vector as u16 {
@@ -116,12 +116,20 @@ fn check_list<S: PageStore>(
     report: &mut Report,
 ) -> Result<()> {
     let mut problem = |text: String| report.problems.push(format!("node {id}: {text}"));
-    let Some((header, own)) = index.load(id, node.level)? else {
+    let Some(Loaded {
+        header,
+        y: own,
+        sketch,
+    }) = index.load(id, node.level)?
+    else {
         problem("own vector is missing".into());
         return Ok(());
     };
     if !index.layout.is_number(&own) || header.err.is_nan() || header.err < 0.0 {
         problem("own vector or its error bound is not a number".into());
+    }
+    if node.level == 0 && node.kind == SlotKind::Node && index.mapped_codes(id)? != sketch {
+        problem("its codes are not those of the map".into());
     }
     let mut seen = HashSet::from([id]);
     for (lane, &neighbour) in node.neighbours.iter().enumerate() {
@@ -140,10 +148,10 @@ fn check_list<S: PageStore>(
                 problem(format!("lane {lane} leads to another level"));
             }
             Some(_) => {
-                let Some((_, other)) = index.load(neighbour, node.level)? else {
+                let Some(other) = index.load(neighbour, node.level)? else {
                     continue;
                 };
-                let expected = index.edge(&own, &other);
+                let expected = index.edge(&own, &other.y);
                 let found = index.with_record(id, |record| record.edge(lane))?;
                 if !same_code(&expected, &found, index.layout.lane_code) {
                     problem(format!(
@@ -159,7 +167,7 @@ fn check_list<S: PageStore>(
 /// Codes are equal up to what another order of summation can change.
 fn same_code(a: &EdgeCode, b: &EdgeCode, code: LaneCode) -> bool {
     if code != LaneCode::Edge {
-        return a == b;
+        return a.bits == b.bits;
     }
     let flipped: u32 = a
         .bits

@@ -20,6 +20,7 @@
 //! Estimates are exact at q = v. `f_rescale` is kept as a bfloat16; `f_add` is computed with the
 //! rounded value, so that the rounding scales only the correction and does not shift it.
 
+use crate::keys::Sketch;
 use crate::layout::Metric;
 use distance::Kernels;
 
@@ -36,6 +37,8 @@ pub struct EdgeCode {
     pub f_rescale: u16,
     /// One bit a coordinate, least significant first; 1 for r >= 0.
     pub bits: [u8; MAX_CODE_BYTES],
+    /// What the neighbour's key columns hold.
+    pub sketch: Sketch,
 }
 
 impl Default for EdgeCode {
@@ -44,11 +47,17 @@ impl Default for EdgeCode {
             f_add: 0.0,
             f_rescale: 0,
             bits: [0; MAX_CODE_BYTES],
+            sketch: Sketch::default(),
         }
     }
 }
 
 impl EdgeCode {
+    /// The same to a neighbour with this sketch.
+    pub fn with(self, sketch: Sketch) -> Self {
+        Self { sketch, ..self }
+    }
+
     /// Codes the edge from `u` to `v`, both in stored coordinates, by the first `code_dims`.
     pub fn new(kernels: &Kernels, metric: Metric, u: &[f32], v: &[f32], code_dims: usize) -> Self {
         let mut edge = Self::default();

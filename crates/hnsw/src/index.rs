@@ -5,8 +5,9 @@ use crate::layout::{LaneCode, Layout};
 use crate::page::{
     Body, CENTRE_COORDS, HEADER_SIZE, Meta, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
 };
+use crate::keys::{Bounds, Code, Sketch};
 use crate::query::Query;
-use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind, Tid};
+use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind};
 use crate::store::PageStore;
 use crate::transform::Transform;
 use crate::{Error, Params, Result};
@@ -19,6 +20,7 @@ pub struct Index<'s, S> {
     pub(crate) layout: Layout,
     pub(crate) transform: Transform,
     pub(crate) kernels: &'static Kernels,
+    bounds: Bounds,
     meta: Meta,
 }
 
@@ -37,10 +39,35 @@ pub struct Visit {
     pub neighbours: Vec<NodeId>,
     /// Estimated distances of the neighbours; empty in an index without codes.
     pub estimates: Vec<f32>,
-    /// Heap TIDs in the record.
-    pub tids: Vec<Tid>,
+    /// Rows in the record.
+    pub rows: Vec<u8>,
+    /// The sketch of the node.
+    pub sketch: Sketch,
+    /// Sketches of the neighbours, when asked for.
+    pub sketches: Vec<Code>,
     /// The vector as stored, when asked for.
     pub vector: Vec<u8>,
+}
+
+/// What a visit copies beside a node's distance, rows and neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    /// Nothing else.
+    Nothing,
+    /// The vector as stored.
+    Vector,
+    /// The sketches of the neighbours.
+    Sketches,
+    /// Not even estimated distances of the neighbours.
+    RowsOnly,
+}
+
+/// A node as its record and what belongs to it say.
+pub(crate) struct Loaded {
+    pub header: RecordHeader,
+    /// The vector, decoded.
+    pub y: Vec<u32>,
+    pub sketch: Sketch,
 }
 
 impl Visit {
@@ -54,9 +81,13 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// Writes the pages of an empty index into an empty store.
     pub fn create(store: &S, params: Params, seed: u64) -> Result<()> {
         let layout = Layout::new(params);
-        store.extend(layout.first_block(), |i, body| match i {
-            0 => empty_meta(&layout, seed).write_page(body),
-            _ => body.init(PageKind::Centre),
+        store.extend(|i, body| {
+            match i {
+                0 => empty_meta(&layout, seed).write_page(body),
+                _ if Some(i) == layout.bounds_block() => body.init(PageKind::Bounds),
+                _ => body.init(PageKind::Centre),
+            }
+            i + 1 < layout.first_block()
         })?;
         Ok(())
     }
@@ -68,7 +99,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         let mut centre: Vec<f32> = Vec::new();
         if meta.centred != 0 {
             let mut left = layout.params.dims as usize;
-            for block in 1..layout.first_block() {
+            for block in 1..=layout.centre_pages as u32 {
                 let count = left.min(CENTRE_COORDS);
                 store.read(block, |body| {
                     body.expect(PageKind::Centre, block)?;
@@ -83,8 +114,16 @@ impl<'s, S: PageStore> Index<'s, S> {
             }
         }
         let transform = Transform::new(&layout, &meta, centre);
+        let bounds = match layout.bounds_block() {
+            Some(block) => {
+                let columns = layout.key_columns();
+                store.read(block, |body| Bounds::read(body, block, columns))??
+            }
+            None => Bounds::default(),
+        };
         Ok(Self {
             store,
+            bounds,
             layout,
             transform,
             kernels: distance::kernels(),
@@ -92,9 +131,19 @@ impl<'s, S: PageStore> Index<'s, S> {
         })
     }
 
+    /// Where its pages are.
+    pub fn store(&self) -> &'s S {
+        self.store
+    }
+
     /// The layout of the records.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The bounds of key columns.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
     }
 
     /// The map from vectors to stored ones.
@@ -195,7 +244,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         query: &Query,
         id: NodeId,
         level: u8,
-        with_vector: bool,
+        with: With,
         visit: &mut Visit,
     ) -> Result<bool> {
         let rest = self.with_record(id, |record| {
@@ -206,16 +255,24 @@ impl<'s, S: PageStore> Index<'s, S> {
             visit.header = *record.header();
             visit.neighbours.clear();
             visit.neighbours.extend_from_slice(record.neighbours());
-            visit.tids.clear();
+            visit.rows.clear();
             if level == 0 {
-                visit.tids.extend(record.tids());
+                visit.rows.extend_from_slice(record.rows());
+            }
+            visit.sketch = record.sketch();
+            visit.sketches.clear();
+            if with == With::Sketches {
+                visit.sketches.extend_from_slice(record.sketches());
             }
             visit.estimates.clear();
             let rest = record.rest();
             if rest == Rest::Nothing {
                 visit.settle(query.own(record.vector(), record.header().scale));
-                query.estimate(&record, visit.own, &mut visit.estimates);
+                if with != With::RowsOnly {
+                    query.estimate(&record, visit.own, &mut visit.estimates);
+                }
             }
+            let with_vector = with == With::Vector;
             if with_vector || rest != Rest::Nothing {
                 visit.vector.clear();
                 visit.vector.extend_from_slice(record.vector());
@@ -228,12 +285,13 @@ impl<'s, S: PageStore> Index<'s, S> {
             None => return Ok(false),
         };
         let header = visit.header;
-        let Some(own) = self.own_apart(query, id, &header, rest, &mut visit.vector, with_vector)?
+        let keep = with == With::Vector;
+        let Some(own) = self.own_apart(query, id, &header, rest, &mut visit.vector, keep)?
         else {
             return Ok(false);
         };
         visit.settle(own);
-        if self.layout.lane_code == LaneCode::None {
+        if self.layout.lane_code == LaneCode::None || with == With::RowsOnly {
             return Ok(true);
         }
         // The lanes may have changed since; their factors and codes are read together again.
@@ -244,6 +302,10 @@ impl<'s, S: PageStore> Index<'s, S> {
             visit.neighbours.clear();
             visit.neighbours.extend_from_slice(record.neighbours());
             query.estimate(&record, visit.own, &mut visit.estimates);
+            if with == With::Sketches {
+                visit.sketches.clear();
+                visit.sketches.extend_from_slice(record.sketches());
+            }
             true
         })
     }
@@ -297,20 +359,24 @@ impl<'s, S: PageStore> Index<'s, S> {
         }))
     }
 
-    /// Header and decoded vector of a node; `None` if `id` holds no node with a list on `level`.
-    pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<(RecordHeader, Vec<u32>)>> {
+    /// A node's header, vector and sketch; `None` if `id` holds no node with a list on `level`.
+    pub(crate) fn load(&self, id: NodeId, level: u8) -> Result<Option<Loaded>> {
         let found = self.with_record(id, |record| {
-            let all = || (*record.header(), record.vector().to_vec(), record.rest());
+            let all = || {
+                let (header, sketch) = (*record.header(), record.sketch());
+                (header, sketch, record.vector().to_vec(), record.rest())
+            };
             record.is_node(level).then(all)
         })?;
-        let Some((header, mut bytes, rest)) = found else {
+        let Some((header, sketch, mut bytes, rest)) = found else {
             return Ok(None);
         };
         let add = |_, part: &[u8]| bytes.extend_from_slice(part);
         if !self.vector_parts(id, header.generation, rest, add)? {
             return Ok(None);
         }
-        Ok(Some((header, self.decode(&bytes, header.scale))))
+        let y = self.decode(&bytes, header.scale);
+        Ok(Some(Loaded { header, y, sketch }))
     }
 
     /// Shows the rest of the own vector of a node, part by part, each with its first coordinate;
@@ -428,7 +494,8 @@ pub fn empty_meta(layout: &Layout, seed: u64) -> Meta {
         entry: NONE,
         entry_level: 0,
         vacuums: 0,
-        reserved: 0,
+        key_columns: layout.params.keys.columns.into(),
+        key_width: layout.params.keys.width,
     }
 }
 

@@ -13,10 +13,11 @@
 
 use crate::alloc;
 use crate::code::EdgeCode;
-use crate::index::Index;
+use crate::index::{Index, Loaded, With};
+use crate::keys::{Row, Sketch};
 use crate::prune::{self, LaneDistances};
 use crate::query::Query;
-use crate::record::{MAX_LEVEL, NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
+use crate::record::{MAX_LEVEL, NONE, NodeId, Record, RecordHeader, RecordMut, SlotKind};
 use crate::search::{self, Frontier};
 use crate::store::PageStore;
 use crate::transform::Stored;
@@ -57,6 +58,7 @@ struct Candidate {
     id: NodeId,
     distance: f32,
     header: RecordHeader,
+    sketch: Sketch,
     /// Where in `Candidates::vectors` its vector is.
     vector: Range<usize>,
 }
@@ -67,6 +69,7 @@ struct Neighbour {
     distance: f32,
     header: RecordHeader,
     y: Vec<u32>,
+    sketch: Sketch,
     /// Whether no nearer neighbour of the new node is nearer to it than the new node is.
     diverse: bool,
 }
@@ -78,7 +81,9 @@ struct NewNode {
     y: Vec<u32>,
     norm: f32,
     hash: u32,
-    tid: Tid,
+    /// The row that it stands for, as records hold it.
+    row: Vec<u8>,
+    sketch: Sketch,
 }
 
 /// The level of a new node for a uniform random number in (0, 1].
@@ -87,16 +92,17 @@ pub fn random_level(uniform: f64, factor: f64) -> u8 {
 }
 
 impl<S: PageStore> Index<'_, S> {
-    /// Adds the row `tid` with vector `x`, which must be [`indexable`], on levels up to `level`.
+    /// Adds a row with vector `x`, which must be [`indexable`], on levels up to `level`.
     ///
     /// [`indexable`]: crate::transform::Transform::indexable
     pub fn insert<'a>(
         &mut self,
         x: impl Into<Vector<'a>>,
-        tid: Tid,
+        row: impl Into<Row<'a>>,
         level: u8,
         ef_construction: usize,
     ) -> Result<()> {
+        let row = row.into();
         let words = x.into().words();
         let hash = self.layout.hash(&words);
         let point = self.transform.point(words);
@@ -106,7 +112,8 @@ impl<S: PageStore> Index<'_, S> {
             stored,
             norm: point.norm,
             hash,
-            tid,
+            row: tids::row(&self.layout, row.tid, row.key),
+            sketch: self.bounds().sketch(row.values),
         };
         let query = Query::from_stored(self, point.words, point.norm, point.slack);
         for _ in 0..MAX_TRIES {
@@ -168,7 +175,7 @@ impl<S: PageStore> Index<'_, S> {
             }
             if lc == 0
                 && let Some(twin) = self.twin(node, &candidates)
-                && tids::add(self, twin.id, twin.header.generation, node.tid)?
+                && self.add_to_twin(twin, node)?
             {
                 return Ok(true);
             }
@@ -205,6 +212,51 @@ impl<S: PageStore> Index<'_, S> {
         Ok(true)
     }
 
+    /// Adds a row to the node that has its vector; `false` if that is not what it was. What says
+    /// which rows may be there is changed first.
+    fn add_to_twin(&self, twin: &Candidate, node: &NewNode) -> Result<bool> {
+        let generation = twin.header.generation;
+        if twin.sketch.merged(node.sketch) != twin.sketch {
+            let (block, slot) = self.layout.locate(twin.id);
+            let merged = self.store.write(block, |body| {
+                let mut record = RecordMut::new(&self.layout, body, block, slot)?;
+                let view = record.view();
+                if !view.is_node(0) || view.header().generation != generation {
+                    return Ok(None);
+                }
+                let merged = view.sketch().merged(node.sketch);
+                let named = view.neighbours().to_vec();
+                record.set_sketch(merged);
+                Ok(Some((merged, named)))
+            })?;
+            let Some((merged, named)) = merged else {
+                return Ok(false);
+            };
+            self.merge_codes(twin.id, node.sketch)?;
+            for at in named {
+                self.set_lane_sketch(at, twin.id, merged)?;
+            }
+        }
+        tids::add(self, twin.id, generation, &node.row)
+    }
+
+    /// Sets the sketch of the lane that leads from one node to another, if there is one: most
+    /// neighbours of a node name it.
+    fn set_lane_sketch(&self, from: NodeId, to: NodeId, sketch: Sketch) -> Result<()> {
+        let (block, slot) = self.layout.locate(from);
+        let lane = |record: &Record| record.neighbours().iter().position(|&n| n == to);
+        if self.with_record(from, |record| lane(&record))?.is_none() {
+            return Ok(());
+        }
+        self.store.write(block, |body| {
+            let mut record = RecordMut::new(&self.layout, body, block, slot)?;
+            if let Some(lane) = lane(&record.view()) {
+                record.set_lane_sketch(lane, sketch);
+            }
+            Ok(())
+        })
+    }
+
     /// Searches a level.
     fn candidates(
         &self,
@@ -216,7 +268,7 @@ impl<S: PageStore> Index<'_, S> {
         let mut frontier = Frontier::new(ef);
         entries.iter().for_each(|&id| frontier.beam.start(id));
         let (mut nodes, mut vectors, mut links) = (Vec::new(), Vec::new(), Vec::new());
-        search::expand(self, query, level, true, &mut frontier, |visit| {
+        search::expand(self, query, level, With::Vector, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
             if visit.header.kind == SlotKind::Node as u8 {
                 let start = vectors.len();
@@ -225,6 +277,7 @@ impl<S: PageStore> Index<'_, S> {
                     id: visit.id,
                     distance: visit.own,
                     header: visit.header,
+                    sketch: visit.sketch,
                     vector: start..vectors.len(),
                 });
             }
@@ -269,6 +322,7 @@ impl<S: PageStore> Index<'_, S> {
             distance: nodes[i].distance,
             header: nodes[i].header,
             y: y(i).to_vec(),
+            sketch: nodes[i].sketch,
             diverse: rank < selection.diverse,
         };
         selection
@@ -307,14 +361,19 @@ impl<S: PageStore> Index<'_, S> {
                 ..RecordHeader::default()
             };
             record.set_vector(&node.stored.bytes, NONE);
+            record.set_sketch(node.sketch);
             for (lane, neighbour) in list.iter().enumerate() {
-                let edge = self.edge(&node.y, &neighbour.y);
+                let edge = self.edge(&node.y, &neighbour.y).with(neighbour.sketch);
                 record.set_lane(lane, neighbour.id, &edge, false);
             }
             if level == 0 {
-                record.push_tid(node.tid);
+                record.push_row(&node.row);
             }
             ids.push(alloc::allocate_node(self, &mut bytes, &node.stored.bytes)?);
+            if level == 0 {
+                // Before anything leads to the node: a later row may change its codes.
+                self.set_codes(ids[0], node.sketch)?;
+            }
         }
         Ok(ids)
     }
@@ -335,7 +394,7 @@ impl<S: PageStore> Index<'_, S> {
             if anchored && !neighbour.diverse && asked >= LEAST_ASKED {
                 break;
             }
-            let edge = self.edge(&neighbour.y, &node.y);
+            let edge = self.edge(&neighbour.y, &node.y).with(node.sketch);
             let target = LinkTarget {
                 id: neighbour.id,
                 generation: neighbour.header.generation,
@@ -381,11 +440,11 @@ impl<S: PageStore> Index<'_, S> {
                     continue;
                 }
                 seen.push(at);
-                let Some((header, y)) = self.load(at, 0)? else {
+                let Some(Loaded { header, y, .. }) = self.load(at, 0)? else {
                     continue;
                 };
                 let distance = self.between(&y, &node.y);
-                let edge = self.edge(&y, &node.y);
+                let edge = self.edge(&y, &node.y).with(node.sketch);
                 let generation = header.generation;
                 let target = LinkTarget {
                     id: at,
@@ -411,7 +470,7 @@ impl<S: PageStore> Index<'_, S> {
     /// The old entry point has no anchor of its own: the node that takes its place becomes it.
     fn anchor_entry(&self, node: &NewNode, id: NodeId) -> Result<()> {
         let entry = self.root()?;
-        let Some((_, y)) = self.load(entry, 0)? else {
+        let Some(Loaded { y, sketch, .. }) = self.load(entry, 0)? else {
             return Ok(());
         };
         let generation = self.with_record(id, |record| record.header().generation)?;
@@ -422,7 +481,7 @@ impl<S: PageStore> Index<'_, S> {
             y: &node.y,
         };
         let distance = self.between(&node.y, &y);
-        let edge = self.edge(&node.y, &y);
+        let edge = self.edge(&node.y, &y).with(sketch);
         let query = Query::from_stored(self, y, 0.0, 0.0);
         self.link(
             &target,
@@ -490,7 +549,7 @@ impl<S: PageStore> Index<'_, S> {
         }
         let mut lanes = Vec::with_capacity(ids.len());
         for id in ids {
-            if let Some((_, y)) = self.load(id, target.level)? {
+            if let Some(Loaded { y, .. }) = self.load(id, target.level)? {
                 let from_own = self.between(target.y, &y);
                 let from_new = self.between(new, &y);
                 lanes.push((id, LaneDistances { from_own, from_new }));

@@ -31,10 +31,10 @@ impl<S: PageStore> Index<'_, S> {
         }
         self.store.write(block, |body| {
             if unmarked(body)? {
-                for bytes in tids(l, body, slot).chunks_exact_mut(6) {
-                    let tid = Tid::from_bytes(bytes);
+                for row in rows_of(l, body, slot).chunks_exact_mut(l.row_size) {
+                    let tid = Tid::from_bytes(row);
                     if rows.contains(&tid) && still_dead(tid) {
-                        bytes.copy_from_slice(&tid.dead().to_bytes());
+                        row[..6].copy_from_slice(&tid.dead().to_bytes());
                     }
                 }
             }
@@ -43,7 +43,7 @@ impl<S: PageStore> Index<'_, S> {
     }
 }
 
-/// Room for TIDs in a record; what is not in use is zero, and so no row's address.
-fn tids<'a>(layout: &Layout, body: &'a mut Body, slot: usize) -> &'a mut [u8] {
-    &mut body.bytes_mut()[layout.record_range(slot)][layout.tids.clone()]
+/// Room for rows in a record; what is not in use is zero, and so no row's address.
+fn rows_of<'a>(layout: &Layout, body: &'a mut Body, slot: usize) -> &'a mut [u8] {
+    &mut body.bytes_mut()[layout.record_range(slot)][layout.rows.clone()]
 }

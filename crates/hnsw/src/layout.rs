@@ -12,7 +12,8 @@
 //! | codes | L Dc / 8 |
 //! | own vector | 4 D, 2 D, D or D / 8 |
 //! | anchors, one bit a lane | L / 8 |
-//! | heap TIDs | 6 each, as many as fit |
+//! | sketches of key columns | 2 (L + 1) a column |
+//! | rows: heap TID and key | 6 and the key's width each, as many as fit |
 //!
 //! D is the number of dimensions rounded up to 32; Dc is D, at most 1,024, and less where more
 //! would push the lanes off the page. L, the number of lanes, is 2m rounded up to whole FastScan blocks of 32. L1
@@ -21,6 +22,7 @@
 //! beside the lanes stands on the pages behind the record's. Sparse vectors have no codes either;
 //! there are four slots on a page, and the elements that do not fit are in further slots.
 
+use crate::keys::KeyParams;
 use crate::page::{CENTRE_COORDS, CONTENT_SIZE, HEADER_SIZE, Meta, VECTOR_BYTES};
 use crate::record::RecordHeader;
 use crate::vector::Bits;
@@ -37,10 +39,12 @@ pub const MAX_ELEMENTS: usize = 16_000;
 pub(crate) const SPARSE_HEADER: usize = 8;
 /// Records of sparse vectors to a page.
 const SPARSE_SLOTS: usize = 4;
-/// Heap TIDs that a record holds itself, at least.
-const MIN_TIDS: usize = 3;
-/// And at most; more go to slots of their own.
-const MAX_TIDS: usize = 64;
+/// Rows that a record holds itself, at least; only one if they take more than [`LARGE_ROW`].
+const MIN_ROWS: usize = 3;
+/// Bytes of a large row.
+const LARGE_ROW: usize = 64;
+/// Rows that a record holds at most; more go to slots of their own.
+const MAX_ROWS: usize = 64;
 
 /// How distance is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +113,8 @@ pub struct Params {
     pub metric: Metric,
     /// How records keep their own vector.
     pub storage: Storage,
+    /// Columns beside the vector.
+    pub keys: KeyParams,
 }
 
 /// Sizes and offsets of an index's records, all in bytes unless said.
@@ -132,15 +138,18 @@ pub struct Layout {
     pub vector_pages: usize,
     /// Pages of the centre, from block 1.
     pub centre_pages: usize,
-    /// Heap TIDs that a record holds itself.
-    pub inline_tids: usize,
+    /// Bytes of a row: its TID and its key.
+    pub row_size: usize,
+    /// Rows that a record holds itself.
+    pub inline_rows: usize,
     pub(crate) ids: Range<usize>,
     pub(crate) f_add: Range<usize>,
     pub(crate) f_rescale: Range<usize>,
     pub(crate) codes: Range<usize>,
     pub(crate) vector: Range<usize>,
     pub(crate) anchors: Range<usize>,
-    pub(crate) tids: Range<usize>,
+    pub(crate) sketches: Range<usize>,
+    pub(crate) rows: Range<usize>,
 }
 
 impl Metric {
@@ -219,7 +228,8 @@ impl Storage {
 impl Params {
     /// Whether all are in their ranges and go together.
     fn are_valid(&self) -> bool {
-        (1..=self.metric.max_dims()).contains(&self.dims)
+        self.keys.are_valid()
+            && (1..=self.metric.max_dims()).contains(&self.dims)
             && (2..=100).contains(&self.m)
             && match self.metric.only_storage() {
                 None => !matches!(self.storage, Storage::Bits | Storage::Sparse),
@@ -279,7 +289,12 @@ impl Layout {
         };
         let lanes = (2 * params.m as usize).next_multiple_of(block);
         let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
-        let fixed = size_of::<RecordHeader>() + lanes * lane_bytes + anchor_bytes + 6 * MIN_TIDS;
+        // The node's own sketch stands behind those of the lanes.
+        let sketch_bytes = 2 * usize::from(params.keys.columns) * (lanes + 1);
+        let row_size = 6 + usize::from(params.keys.width);
+        let min_rows = if row_size > LARGE_ROW { 1 } else { MIN_ROWS };
+        let lane_parts = lanes * lane_bytes + anchor_bytes + sketch_bytes;
+        let fixed = size_of::<RecordHeader>() + lane_parts + row_size * min_rows;
         let room = (CONTENT_SIZE - fixed) * 8 / lanes / unit * unit;
         let code_dims = match lane_code {
             LaneCode::None => 0,
@@ -287,7 +302,10 @@ impl Layout {
         };
         // A sparse vector has what the other parts leave of the slot.
         let vector_size = match sparse {
-            true => (CONTENT_SIZE / SPARSE_SLOTS / 8 * 8 - fixed) / 8 * 8,
+            true => {
+                let slots = if 2 * fixed > CONTENT_SIZE / SPARSE_SLOTS { 1 } else { SPARSE_SLOTS };
+                (CONTENT_SIZE / slots / 8 * 8 - fixed) / 8 * 8
+            }
             false => padded * params.storage.width() / 8,
         };
         let graph_size = fixed + lanes * code_dims / 8;
@@ -314,8 +332,9 @@ impl Layout {
         let codes = part(lanes * code_dims / 8);
         let vector = part(inline_vector);
         let anchors = part(anchor_bytes);
-        let inline_tids = ((record_size - anchors.end) / 6).min(MAX_TIDS);
-        let tids = anchors.end..anchors.end + 6 * inline_tids;
+        let sketches = part(sketch_bytes);
+        let inline_rows = ((record_size - sketches.end) / row_size).min(MAX_ROWS);
+        let rows = sketches.end..sketches.end + row_size * inline_rows;
         Self {
             params,
             padded,
@@ -330,14 +349,16 @@ impl Layout {
             } else {
                 0
             },
-            inline_tids,
+            row_size,
+            inline_rows,
             ids,
             f_add,
             f_rescale,
             codes,
             vector,
             anchors,
-            tids,
+            sketches,
+            rows,
         }
     }
 
@@ -349,6 +370,10 @@ impl Layout {
             m: meta.m,
             metric: Metric::from_u8(meta.metric).ok_or(wrong("unknown metric"))?,
             storage: Storage::from_u8(meta.storage).ok_or(wrong("unknown storage"))?,
+            keys: KeyParams {
+                columns: u8::try_from(meta.key_columns).unwrap_or(u8::MAX),
+                width: meta.key_width,
+            },
         };
         if !params.are_valid() {
             return Err(wrong("dimensions, m or storage out of range"));
@@ -365,9 +390,14 @@ impl Layout {
         1 + self.vector_pages as u32
     }
 
-    /// First block after the metapage and the centre.
+    /// First block after the metapage, the centre and the bounds of key columns.
     pub fn first_block(&self) -> u32 {
-        1 + self.centre_pages as u32
+        1 + self.centre_pages as u32 + u32::from(self.params.keys.columns > 0)
+    }
+
+    /// The page of the bounds of key columns, if there are any.
+    pub(crate) fn bounds_block(&self) -> Option<u32> {
+        (self.params.keys.columns > 0).then_some(1 + self.centre_pages as u32)
     }
 
     /// Elements of a sparse vector that a record holds.
@@ -419,11 +449,14 @@ mod tests {
             m,
             metric,
             storage,
+            keys: KeyParams::default(),
         })
     }
 
     #[test]
     fn parts_fit_and_are_aligned() {
+        let keys = |columns, width| KeyParams { columns, width };
+        let all_keys = [keys(0, 0), keys(1, 5), keys(8, 640)];
         for dims in [
             1,
             2,
@@ -446,27 +479,31 @@ mod tests {
         ] {
             for m in [2, 5, 16, 17, 48, 64, 100] {
                 for metric in (1..).map_while(Metric::from_u8) {
-                    for storage in (1..).map_while(Storage::from_u8) {
+                    for (storage, keys) in (1..)
+                        .map_while(Storage::from_u8)
+                        .flat_map(|storage| all_keys.map(|keys| (storage, keys)))
+                    {
                         let params = Params {
                             dims,
                             m,
                             metric,
                             storage,
+                            keys,
                         };
                         if !params.are_valid() {
                             continue;
                         }
                         let l = Layout::new(params);
                         assert!(l.slots >= 1 && l.used() <= crate::page::BODY_SIZE);
-                        assert!(l.tids.end <= l.record_size && l.inline_tids >= MIN_TIDS);
+                        assert!(l.rows.end <= l.record_size && l.inline_rows >= if keys.width > 100 { 1 } else { MIN_ROWS });
                         assert!(l.vector_pages == 0 || l.slots == 1);
                         assert!(
                             l.vector_pages > 0
                                 || l.vector.len() == l.vector_size()
-                                || storage == Storage::Sparse && l.inline_elements() > 100
+                                || storage == Storage::Sparse && l.inline_elements() > 50
                         );
                         assert_eq!(
-                            (l.record_size % 8, l.vector.start % 4, l.tids.start % 2),
+                            (l.record_size % 8, l.vector.start % 4, l.rows.start % 2),
                             (0, 0, 0)
                         );
                         assert!(l.lanes <= 255 && l.code_dims <= MAX_CODE_DIMS);
@@ -502,7 +539,7 @@ mod tests {
     #[test]
     fn sparse_vectors_share_a_page() {
         let l = layout(1_000_000_000, 16, Metric::SparseL2, Storage::Auto);
-        let got = (l.slots, l.record_size, l.inline_elements(), l.inline_tids);
+        let got = (l.slots, l.record_size, l.inline_elements(), l.inline_rows);
         assert_eq!(got, (4, 2040, 231, 3));
         assert_eq!((l.vector.start, l.anchors.start), (160, 2016));
     }
@@ -511,7 +548,7 @@ mod tests {
     fn bits_are_their_own_codes() {
         let got: Vec<_> = [256, 1024, 64_000]
             .map(|d| layout(d, 16, Metric::Hamming, Storage::Auto))
-            .map(|l| (l.slots, l.code_dims, l.vector_pages, l.inline_tids))
+            .map(|l| (l.slots, l.code_dims, l.vector_pages, l.inline_rows))
             .into();
         assert_eq!(got, [(6, 256, 0, 23), (1, 1024, 0, 64), (1, 1024, 1, 64)]);
     }

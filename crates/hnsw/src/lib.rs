@@ -14,12 +14,15 @@
 //! | [`code`] | 1-bit codes of edges (RaBitQ) |
 //! | [`query`] | a query prepared for scoring records |
 //! | [`search`] | greedy descent and beam, the search of scans and of inserts |
+//! | `filtered` | search for nodes that pass a filter |
 //! | [`scan`] | the resumable scan: rows in order of distance |
 //! | [`prune`] | choice of neighbours |
 //! | [`insert`] | adding one row |
 //! | [`alloc`] | slots: finding, filling, freeing |
 //! | [`chain`] | lists of slots for what does not fit into a record |
 //! | [`tids`] | heap TIDs of nodes that stand for many rows |
+//! | [`keys`] | key columns: sketches and conditions on them |
+//! | [`map`] | the sketches of all nodes, by id |
 //! | [`build`] | building a graph in memory and writing its pages |
 //! | [`kill`] | marking rows that a scan found dead |
 //! | [`vacuum`] | removing rows, repairing lists, freeing slots |
@@ -31,10 +34,13 @@ pub mod chain;
 pub mod check;
 pub mod code;
 mod error;
+mod filtered;
 pub mod index;
 pub mod insert;
+pub mod keys;
 pub mod kill;
 pub mod layout;
+pub mod map;
 pub mod memory;
 pub mod page;
 pub mod prune;

@@ -101,19 +101,19 @@ impl PageStore for MemoryStore {
         Ok(result)
     }
 
-    fn extend(&self, count: u32, mut f: impl FnMut(u32, &mut Body)) -> Result<u32> {
+    fn extend(&self, mut f: impl FnMut(u32, &mut Body) -> bool) -> Result<()> {
         let mut pages = self.pages.borrow_mut();
-        let first = pages.len() as u32;
-        for i in 0..count {
+        let mut more = true;
+        while more {
             let mut body = Body::ZERO;
             if self.take_write().is_err() {
                 pages.push(body);
                 return Err(Error::Store("write refused".into()));
             }
-            f(first + i, &mut body);
+            more = f(pages.len() as u32, &mut body);
             pages.push(body);
         }
-        Ok(first)
+        Ok(())
     }
 
     fn target(&self) -> Option<u32> {

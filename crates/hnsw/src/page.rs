@@ -39,6 +39,10 @@ pub enum PageKind {
     Nodes = 3,
     /// A part of one node's own vector, behind the page of its record.
     Vector = 4,
+    /// Bounds of key columns.
+    Bounds = 5,
+    /// The sketches of the nodes on the pages behind it.
+    Map = 6,
 }
 
 /// Starts every initialised body.
@@ -154,8 +158,10 @@ pub struct Meta {
     pub entry_level: u32,
     /// Raised when a vacuum begins to change lists, and when it has ended: odd meanwhile.
     pub vacuums: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Key columns.
+    pub key_columns: u16,
+    /// Bytes of a row's key.
+    pub key_width: u16,
 }
 
 const _: () = assert!(size_of::<Meta>() == 40);

@@ -4,6 +4,7 @@
 //! and have checked what the header says of lengths, so that no later access can be out of range.
 
 use crate::code::EdgeCode;
+use crate::keys::{Code, Sketch};
 use crate::layout::{LaneCode, Layout, MAX_ELEMENTS, SPARSE_HEADER, Storage};
 use crate::page::{Body, PageKind};
 use crate::{Error, Result};
@@ -178,7 +179,7 @@ impl<'a> Record<'a> {
         let header: &RecordHeader = bytemuck::from_bytes(&bytes[..size_of::<RecordHeader>()]);
         let limits = match header.kind {
             0 | 3 | 4 => (0, 0),
-            1 | 2 => (layout.lanes, layout.inline_tids),
+            1 | 2 => (layout.lanes, layout.inline_rows),
             _ => return Err(Error::corrupted(block, "slot is of an unknown kind")),
         };
         // In a TID list these bytes are padding, and zero.
@@ -303,10 +304,35 @@ impl<'a> Record<'a> {
     /// Heap TIDs in the record.
     #[inline]
     pub fn tids(&self) -> impl ExactSizeIterator<Item = Tid> + use<'a> {
-        let bytes = &self.bytes[self.layout.tids.clone()];
-        bytes[..6 * usize::from(self.header.tids)]
-            .chunks_exact(6)
+        self.rows()
+            .chunks_exact(self.layout.row_size)
             .map(Tid::from_bytes)
+    }
+
+    /// Rows in the record, each a heap TID and a key.
+    #[inline]
+    pub fn rows(&self) -> &'a [u8] {
+        let bytes = &self.bytes[self.layout.rows.clone()];
+        &bytes[..self.layout.row_size * usize::from(self.header.tids)]
+    }
+
+    /// Sketches of all lanes and, behind them, that of the node itself.
+    #[inline]
+    pub fn sketches(&self) -> &'a [Code] {
+        bytemuck::cast_slice(&self.bytes[self.layout.sketches.clone()])
+    }
+
+    /// The sketch of the node, or of a lane.
+    fn sketch_at(&self, place: usize) -> Sketch {
+        let columns = self.layout.key_columns();
+        let mut sketch = Sketch::default();
+        sketch.0[..columns].copy_from_slice(&self.sketches()[place * columns..][..columns]);
+        sketch
+    }
+
+    /// The sketch of the node itself.
+    pub fn sketch(&self) -> Sketch {
+        self.sketch_at(self.layout.lanes)
     }
 
     /// The code of a lane.
@@ -324,6 +350,7 @@ impl<'a> Record<'a> {
             }
             LaneCode::Bits => bits.copy_from_slice(&self.codes()[lane * size..][..size]),
         }
+        edge.sketch = self.sketch_at(lane);
         edge
     }
 }
@@ -406,6 +433,7 @@ impl<'a> RecordMut<'a> {
         }
         self.u32_lane(lane, id);
         self.set_anchor(lane, anchor);
+        self.put_sketch(lane, edge.sketch);
         let size = l.code_dims / 8;
         let bits = &edge.bits[..size];
         match l.lane_code {
@@ -423,6 +451,24 @@ impl<'a> RecordMut<'a> {
                 self.bytes[l.codes.clone()][lane * size..][..size].copy_from_slice(bits);
             }
         }
+    }
+
+    /// Sets the sketch of the node itself.
+    pub fn set_sketch(&mut self, sketch: Sketch) {
+        self.put_sketch(self.layout.lanes, sketch);
+    }
+
+    /// Sets the sketch of a lane.
+    pub fn set_lane_sketch(&mut self, lane: usize, sketch: Sketch) {
+        assert!(lane < self.layout.lanes);
+        self.put_sketch(lane, sketch);
+    }
+
+    fn put_sketch(&mut self, place: usize, sketch: Sketch) {
+        let columns = self.layout.key_columns();
+        let bytes = &mut self.bytes[self.layout.sketches.clone()];
+        let codes: &mut [Code] = bytemuck::cast_slice_mut(bytes);
+        codes[place * columns..][..columns].copy_from_slice(&sketch.0[..columns]);
     }
 
     fn u32_lane(&mut self, lane: usize, id: NodeId) {
@@ -449,35 +495,38 @@ impl<'a> RecordMut<'a> {
         self.header().degree -= 1;
     }
 
-    /// Appends a heap TID; `false` if the record is full.
-    pub fn push_tid(&mut self, tid: Tid) -> bool {
+    /// Appends a row, a heap TID and a key; `false` if the record is full.
+    pub fn push_row(&mut self, row: &[u8]) -> bool {
         let n = usize::from(self.header().tids);
-        if n == self.layout.inline_tids {
+        if n == self.layout.inline_rows {
             return false;
         }
-        self.put_tid(n, tid);
+        let start = self.layout.rows.start + self.layout.row_size * n;
+        self.bytes[start..][..row.len()].copy_from_slice(row);
         self.header().tids += 1;
         true
     }
 
-    /// Overwrites a heap TID.
-    pub fn put_tid(&mut self, i: usize, tid: Tid) {
-        let start = self.layout.tids.start + 6 * i;
-        self.bytes[start..start + 6].copy_from_slice(&tid.to_bytes());
-    }
-
-    /// Keeps the heap TIDs that `keep` says, and returns how many went.
-    pub fn retain_tids(&mut self, mut keep: impl FnMut(Tid) -> bool) -> usize {
-        let kept: Vec<Tid> = self.view().tids().filter(|&t| keep(t)).collect();
-        let gone = usize::from(self.header().tids) - kept.len();
+    /// Keeps the rows whose heap TIDs `keep` says, and returns how many went.
+    pub fn retain_tids(&mut self, keep: impl FnMut(Tid) -> bool) -> usize {
+        let size = self.layout.row_size;
+        let kept = retained(self.view().rows(), size, keep);
+        let gone = usize::from(self.header().tids) - kept.len() / size;
         if gone > 0 {
-            self.header().tids = kept.len() as u8;
-            let range = self.layout.tids.clone();
-            self.bytes[range].fill(0);
-            for (i, tid) in kept.into_iter().enumerate() {
-                self.put_tid(i, tid);
-            }
+            self.header().tids = (kept.len() / size) as u8;
+            let bytes = &mut self.bytes[self.layout.rows.clone()];
+            bytes.fill(0);
+            bytes[..kept.len()].copy_from_slice(&kept);
         }
         gone
     }
+}
+
+/// Those of `rows`, of `size` bytes each, whose heap TIDs `keep` says.
+pub(crate) fn retained(rows: &[u8], size: usize, mut keep: impl FnMut(Tid) -> bool) -> Vec<u8> {
+    rows.chunks_exact(size)
+        .filter(|row| keep(Tid::from_bytes(row)))
+        .flatten()
+        .copied()
+        .collect()
 }

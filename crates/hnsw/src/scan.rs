@@ -6,7 +6,10 @@
 //! a single value, is said to be exact, so that only the others have to be compared by their true distances.
 
 use crate::chain::Owner;
-use crate::index::Index;
+use crate::filtered::{Filtered, Start};
+use crate::index::{Index, Visit, With};
+use crate::keys::{Filter, Verdict};
+use crate::layout::Layout;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
 use crate::search::{self, Beam, Frontier, Visited};
@@ -69,6 +72,8 @@ pub struct Report {
     pub batches: usize,
     /// Nodes left out because they turned up behind farther ones ([`Resume::Strict`]).
     pub late: usize,
+    /// Rows that did not pass the filter.
+    pub rejected: usize,
     /// Why it ended, if it has.
     pub end: Option<End>,
 }
@@ -88,7 +93,12 @@ pub struct Row {
     pub upper: f64,
     /// Whether the order of this row among all others is certain.
     pub exact: bool,
+    /// Whether the table must be asked if the row matches the filter.
+    pub recheck: bool,
 }
+
+/// A row of a node that was found, and whether it is to be rechecked.
+type FoundRow = (Tid, bool);
 
 /// What a scan gives next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,7 +116,7 @@ struct Found {
     bounds: Bounds,
     own: f32,
     owner: Owner,
-    /// Its rows in `Scan::tids`.
+    /// Its rows in `Scan::rows`.
     first: u32,
     count: u8,
     link: NodeId,
@@ -144,7 +154,11 @@ pub struct Scan {
     /// Candidates to go on from, once the scan has.
     waiting: BinaryHeap<Waiting>,
     found: BinaryHeap<Found>,
-    tids: Vec<Tid>,
+    rows: Vec<FoundRow>,
+    /// Of a scan with a filter.
+    filtered: Option<Filtered>,
+    /// Rows that did not pass it.
+    rejected: usize,
     /// Nodes up to this distance may be returned, and others that may have to come before them.
     horizon: f32,
     /// How many of `found` are up to the horizon.
@@ -193,7 +207,7 @@ struct Current {
     bounds: Bounds,
     exact: bool,
     /// Rows not yet returned, last first.
-    rows: Vec<Tid>,
+    rows: Vec<FoundRow>,
     /// The next list of rows.
     next: NodeId,
     lists_left: u64,
@@ -214,7 +228,9 @@ impl Scan {
             frontier,
             waiting: BinaryHeap::new(),
             found: BinaryHeap::new(),
-            tids: Vec::new(),
+            rows: Vec::new(),
+            filtered: None,
+            rejected: 0,
             horizon: f32::NEG_INFINITY,
             within: 0,
             ef: settings.ef,
@@ -231,6 +247,16 @@ impl Scan {
             exact_upper: f64::NEG_INFINITY,
             current: None,
         }
+    }
+
+    /// The scan, of those rows only that pass `filter`. The index must have key columns.
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        let mut filtered = Filtered::new(filter);
+        filtered.steering.keep_discarded = self.frontier.keep_discarded / 2;
+        self.frontier.keep_discarded /= 2;
+        self.frontier.patience = usize::MAX;
+        self.filtered = Some(filtered);
+        self
     }
 
     /// The next row, nearest first.
@@ -272,6 +298,7 @@ impl Scan {
             visits: self.visits(),
             batches: self.batches,
             late: self.late,
+            rejected: self.rejected,
             end: self.end,
         }
     }
@@ -285,7 +312,7 @@ impl Scan {
             return Ok(None);
         };
         loop {
-            while let Some(tid) = current.rows.pop() {
+            while let Some((tid, recheck)) = current.rows.pop() {
                 if self.settings.skip_dead && tid.is_dead() {
                     continue;
                 }
@@ -302,6 +329,7 @@ impl Scan {
                     lower,
                     upper,
                     exact,
+                    recheck,
                 }));
             }
             if current.next == NONE {
@@ -314,7 +342,10 @@ impl Scan {
                 .lists_left
                 .checked_sub(1)
                 .ok_or(Error::corrupted(block, "TID list is circular"))?;
-            current.next = tids::read(index, current.owner, current.next, &mut current.rows)?;
+            let mut rows = Vec::new();
+            current.next = tids::read_rows(index, current.owner, current.next, &mut rows)?;
+            let filter = self.filtered.as_mut().map(|f| &mut f.filter);
+            self.rejected += admit(&index.layout, &rows, filter, &mut current.rows);
         }
     }
 
@@ -343,7 +374,7 @@ impl Scan {
                 self.exact_upper = self.exact_upper.max(upper);
             }
             let first = node.first as usize;
-            let rows = self.tids[first..first + usize::from(node.count)].to_vec();
+            let rows = self.rows[first..first + usize::from(node.count)].to_vec();
             return Some(Current {
                 owner: node.owner,
                 bounds: node.bounds,
@@ -359,14 +390,24 @@ impl Scan {
     fn search<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<()> {
         if !self.started {
             self.started = true;
+            if self.filtered.is_some() && self.begin_filtered(index)? {
+                return Ok(());
+            }
             self.enter(index)?;
         } else {
+            if self.has_rather_gathered(index)? {
+                return Ok(());
+            }
             // Ever larger batches: the fewer there are, the fewer rows come late.
             let left = self.settings.max_visits.saturating_sub(self.visits());
             self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
             self.ef = self.ef.min(left.max(1));
             self.frontier.beam = Beam::new(self.ef);
-            self.frontier.patience = self.ef + PATIENCE;
+            if let Some(filtered) = &mut self.filtered {
+                filtered.steering.beam = Beam::new(LARGEST_BATCH);
+            } else {
+                self.frontier.patience = self.ef + PATIENCE;
+            }
             if !self.refill(index) && !self.start_from_root(index)? {
                 self.end(self.limit());
                 return Ok(());
@@ -375,8 +416,9 @@ impl Scan {
         }
         self.batches += 1;
         // A beam with room left has met all that its candidates lead to. What others lead to
-        // belongs to the same batch: it may be nearer.
-        while self.frontier.beam.bound() == f32::INFINITY
+        // belongs to the same batch: it may be nearer. With a filter, few may match at all.
+        while self.filtered.is_none()
+            && self.frontier.beam.bound() == f32::INFINITY
             && (self.refill(index) || self.start_from_root(index)?)
         {
             self.expand(index)?;
@@ -385,6 +427,11 @@ impl Scan {
         self.horizon = self.horizon.max(frontier.beam.bound());
         for candidate in frontier.beam.take_waiting() {
             frontier.discard(candidate);
+        }
+        if let Some(Filtered { steering, .. }) = &mut self.filtered {
+            for candidate in steering.beam.take_waiting() {
+                steering.discard(candidate);
+            }
         }
         self.within = self.found.iter().filter(|f| f.own <= self.horizon).count();
         if self.settings.resume == Resume::Off {
@@ -401,8 +448,12 @@ impl Scan {
     /// from where another descent ends.
     fn enter<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<()> {
         for _ in 0..search::DESCENTS {
+            let beam = match &mut self.filtered {
+                Some(filtered) => &mut filtered.steering.beam,
+                None => &mut self.frontier.beam,
+            };
             for id in search::descend(index, &self.query, 0)? {
-                self.frontier.beam.start(id);
+                beam.start(id);
             }
             self.vacuums = index.meta().vacuums;
             if index.meta().entry == NONE || self.expand(index)? > 0 {
@@ -412,6 +463,61 @@ impl Scan {
         Err(search::no_entry())
     }
 
+    /// Decides how a scan with a filter begins; `true` if it has found all rows at once.
+    fn begin_filtered<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
+        let Some(filtered) = &mut self.filtered else {
+            return Ok(false);
+        };
+        match filtered.start(index, self.ef)? {
+            Start::Gather => self.gather(index),
+            Start::Search(seeds) => {
+                seeds.into_iter().for_each(|id| self.frontier.beam.start(id));
+                Ok(false)
+            }
+        }
+    }
+
+    /// Where a search with a filter has visited more nodes than match, or as many as it may, visits those that
+    /// match instead of going on; `false` if it should go on.
+    fn has_rather_gathered<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
+        let (visits, memory) = (self.visits(), self.settings.memory);
+        let Some(filtered) = &self.filtered else {
+            return Ok(false);
+        };
+        let enough = visits >= self.settings.max_visits && filtered.can_gather(memory);
+        if self.settings.resume == Resume::Off || !enough && !filtered.should_gather(visits, memory)
+        {
+            return Ok(false);
+        }
+        self.gather(index)
+    }
+
+    /// Visits all nodes that may match and have not been visited; `false` if they are too many.
+    fn gather<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
+        let Self {
+            query,
+            frontier,
+            found,
+            rows,
+            rejected,
+            known,
+            ..
+        } = self;
+        let Some(filtered) = &mut self.filtered else {
+            return Ok(false);
+        };
+        let memory = self.settings.memory;
+        let all = filtered.gather(index, query, frontier, memory, |visit, filter| {
+            let known = known.contains(visit.id);
+            !known && note(index, query, visit, Some(filter), found, rows, rejected)
+        })?;
+        if all {
+            self.batches += 1;
+            self.end(End::Exhausted);
+        }
+        Ok(all)
+    }
+
     /// Expands the beam; notes the nodes that have rows. Returns how many nodes it visited.
     fn expand<S: PageStore>(&mut self, index: &Index<S>) -> Result<usize> {
         let mut visits = 0;
@@ -419,40 +525,34 @@ impl Scan {
             query,
             frontier,
             found,
-            tids,
+            rows,
+            rejected,
             known,
             ..
         } = self;
-        search::expand(index, query, 0, false, frontier, |visit| {
-            visits += 1;
-            let header = &visit.header;
-            // Dead nodes can have rows in a list: vacuum may still find it was too early.
-            let has_rows = !visit.tids.is_empty() || header.link != NONE;
-            let alive = header.kind == SlotKind::Node as u8 || header.link != NONE;
-            if has_rows && alive && !known.contains(visit.id) {
-                found.push(Found {
-                    bounds: query.bounds(visit.precise, header),
-                    own: visit.own,
-                    owner: Owner {
-                        id: visit.id,
-                        generation: header.generation,
-                    },
-                    first: tids.len() as u32,
-                    count: visit.tids.len() as u8,
-                    link: header.link,
-                });
-                tids.extend_from_slice(&visit.tids);
-            }
-            Ok(())
-        })?;
+        match &mut self.filtered {
+            None => search::expand(index, query, 0, With::Nothing, frontier, |visit| {
+                visits += 1;
+                if !known.contains(visit.id) {
+                    note(index, query, visit, None, found, rows, rejected);
+                }
+                Ok(())
+            })?,
+            Some(filtered) => filtered.expand(index, query, frontier, |visit, filter| {
+                visits += 1;
+                let known = known.contains(visit.id);
+                !known && note(index, query, visit, Some(filter), found, rows, rejected)
+            })?,
+        }
         Ok(visits)
     }
 
     /// What keeps a scan from going on that cannot.
     fn limit(&self) -> End {
+        let forgotten = |f: &Filtered| f.steering.forgotten;
         if self.visits() >= self.settings.max_visits {
             End::Visits
-        } else if self.frontier.forgotten {
+        } else if self.frontier.forgotten || self.filtered.as_ref().is_some_and(forgotten) {
             End::Memory
         } else {
             End::Exhausted
@@ -482,12 +582,18 @@ impl Scan {
         if vacuums != self.vacuums || vacuums % 2 == 1 {
             self.known = std::mem::replace(&mut self.frontier.visited, Visited::new(0));
             self.frontier.beam.clear();
+            if let Some(filtered) = &mut self.filtered {
+                filtered.steering.beam.clear();
+            }
         }
         let root = index.root()?;
         if root == NONE || self.frontier.visited.contains(root) {
             return Ok(false);
         }
-        self.frontier.beam.start(root);
+        match &mut self.filtered {
+            Some(filtered) => filtered.steering.beam.start(root),
+            None => self.frontier.beam.start(root),
+        }
         Ok(true)
     }
 
@@ -501,9 +607,23 @@ impl Scan {
         let frontier = &mut self.frontier;
         self.waiting
             .extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
-        frontier.keep_discarded =
-            (self.settings.memory / 24).saturating_sub(self.waiting.len() + frontier.visited.len());
         let mut count = 0;
+        let mut taken = self.waiting.len() + frontier.visited.len();
+        if let Some(Filtered { steering, .. }) = &mut self.filtered {
+            // The nearest of those that steer stay; there are always more.
+            let mut ways = std::mem::take(&mut steering.discarded);
+            ways.sort_by(|a, b| a.0.total_cmp(&b.0));
+            ways.retain(|way| !coded || !frontier.visited.contains(way.1));
+            let rest = ways.split_off(ways.len().min(LARGEST_BATCH));
+            for (distance, id) in ways {
+                steering.beam.offer(distance, id);
+                count += 1;
+            }
+            taken += rest.len();
+            steering.discarded = rest;
+            steering.keep_discarded = self.settings.memory / 48;
+        }
+        frontier.keep_discarded = (self.settings.memory / 24).saturating_sub(taken);
         while frontier.beam.ids().len() < self.ef
             && let Some(Waiting(distance, id)) = self.waiting.pop()
         {
@@ -514,4 +634,60 @@ impl Scan {
         }
         count > 0
     }
+}
+
+/// Notes a node that was visited, if it has rows that pass the filter; whether it has.
+fn note<S: PageStore>(
+    index: &Index<S>,
+    query: &Query,
+    visit: &Visit,
+    filter: Option<&mut Filter>,
+    found: &mut BinaryHeap<Found>,
+    rows: &mut Vec<FoundRow>,
+    rejected: &mut usize,
+) -> bool {
+    let header = &visit.header;
+    // Dead nodes can have rows in a list: vacuum may still find it was too early.
+    let alive = header.kind == SlotKind::Node as u8 || header.link != NONE;
+    let first = rows.len();
+    if alive {
+        *rejected += admit(&index.layout, &visit.rows, filter, rows);
+    }
+    let has_rows = rows.len() > first || header.link != NONE;
+    if has_rows && alive {
+        found.push(Found {
+            bounds: query.bounds(visit.precise, header),
+            own: visit.own,
+            owner: Owner {
+                id: visit.id,
+                generation: header.generation,
+            },
+            first: first as u32,
+            count: (rows.len() - first) as u8,
+            link: header.link,
+        });
+    }
+    has_rows && alive
+}
+
+/// Adds those of a node's rows that pass the filter; returns how many did not.
+fn admit(
+    layout: &Layout,
+    bytes: &[u8],
+    mut filter: Option<&mut Filter>,
+    rows: &mut Vec<FoundRow>,
+) -> usize {
+    let mut rejected = 0;
+    for row in bytes.chunks_exact(layout.row_size) {
+        let verdict = match &mut filter {
+            Some(filter) => (filter.rows)(&row[6..]),
+            None => Verdict::Yes,
+        };
+        match verdict {
+            Verdict::No => rejected += 1,
+            Verdict::Yes => rows.push((Tid::from_bytes(row), false)),
+            Verdict::Unknown => rows.push((Tid::from_bytes(row), true)),
+        }
+    }
+    rejected
 }

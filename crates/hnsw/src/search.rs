@@ -10,7 +10,7 @@
 //! neighbour, gets the mean of both estimates, whose errors are independent; an expanded node
 //! stands at its exact distance.
 
-use crate::index::{Index, Visit};
+use crate::index::{Index, Visit, With};
 use crate::query::Query;
 use crate::record::{NONE, NodeId, SlotKind};
 use crate::store::PageStore;
@@ -158,6 +158,26 @@ impl Beam {
         Some(self.ids[self.next_waiting()?])
     }
 
+    /// The distance of what [`Self::pop`] gives next.
+    #[inline]
+    pub fn nearest_waiting(&self) -> Option<f32> {
+        Some(self.distances[self.next_waiting()?])
+    }
+
+    /// Adds a node that was expanded, if it is nearer than [`Self::bound`].
+    pub(crate) fn place_expanded(&mut self, distance: f32, id: NodeId) {
+        if distance < self.bound() {
+            if self.ids.len() == self.capacity {
+                self.take(self.ids.len() - 1);
+            }
+            self.place(Candidate {
+                distance,
+                id,
+                expanded: true,
+            });
+        }
+    }
+
     /// Ids of all candidates, nearest first.
     pub fn ids(&self) -> &[NodeId] {
         &self.ids
@@ -173,12 +193,12 @@ impl Beam {
     }
 
     /// Removes the candidate that [`Self::pop`] gave last.
-    fn remove(&mut self) -> Candidate {
+    pub(crate) fn remove(&mut self) -> Candidate {
         self.take(self.cursor - 1)
     }
 
     /// Moves the candidate that [`Self::pop`] gave last to its exact distance.
-    fn settle(&mut self, distance: f32) {
+    pub(crate) fn settle(&mut self, distance: f32) {
         self.put(self.cursor - 1, distance);
     }
 
@@ -324,7 +344,7 @@ impl Frontier {
     }
 
     #[inline]
-    fn offer(&mut self, distance: f32, id: NodeId) {
+    pub(crate) fn offer(&mut self, distance: f32, id: NodeId) {
         // What overflows is far, but no less a candidate.
         let distance = distance.min(f32::MAX);
         let outside = match distance < self.beam.bound() {
@@ -359,7 +379,7 @@ pub fn expand<S: PageStore>(
     index: &Index<S>,
     query: &Query,
     level: u8,
-    with_vectors: bool,
+    with: With,
     frontier: &mut Frontier,
     mut found: impl FnMut(&Visit) -> Result<()>,
 ) -> Result<()> {
@@ -381,7 +401,7 @@ pub fn expand<S: PageStore>(
         if let Some(next) = frontier.beam.peek() {
             index.prefetch(next);
         }
-        if !index.visit(query, id, level, with_vectors, &mut frontier.visit)? {
+        if !index.visit(query, id, level, with, &mut frontier.visit)? {
             frontier.beam.remove();
             continue;
         }
@@ -465,7 +485,7 @@ fn best_links<S: PageStore>(
     let mut frontier = Frontier::new(DESCENT_BEAM);
     entries.iter().for_each(|&id| frontier.beam.start(id));
     let mut best: Vec<(f32, NodeId)> = Vec::new();
-    expand(index, query, level, false, &mut frontier, |visit| {
+    expand(index, query, level, With::Nothing, &mut frontier, |visit| {
         best.push((visit.own, visit.header.link));
         Ok(())
     })?;

@@ -20,9 +20,9 @@ pub trait PageStore {
     /// Changes a block under an exclusive lock; an error from `f` leaves it as it was.
     fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R>;
 
-    /// Appends `count` adjacent blocks, filled by `f`, which gets each block's number; returns the
-    /// first. A crash may leave blocks that were never initialised.
-    fn extend(&self, count: u32, f: impl FnMut(u32, &mut Body)) -> Result<u32>;
+    /// Appends adjacent blocks, filled by `f`, which gets each block's number and says whether it
+    /// wants another. A crash may leave blocks that were never initialised.
+    fn extend(&self, f: impl FnMut(u32, &mut Body) -> bool) -> Result<()>;
 
     /// The page that this process last inserted into, if any.
     fn target(&self) -> Option<u32>;

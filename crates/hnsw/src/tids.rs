@@ -1,4 +1,4 @@
-//! Heap TIDs of nodes that stand for more rows than their record holds.
+//! Rows of nodes that stand for more rows than their record holds.
 //!
 //! They stand in a list of slots ([`crate::chain`]). Slots are put at the head of the list and leave
 //! it only with the whole list, when the node is freed: a reader that walks it without a lock reads
@@ -11,34 +11,47 @@ use crate::chain::{self, ChainHeader, Owner};
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::page::Body;
-use crate::record::{NONE, NodeId, Record, RecordMut, SlotKind, Tid};
+use crate::record::{self, NONE, NodeId, Record, RecordMut, SlotKind, Tid};
 use crate::store::PageStore;
 use crate::{Error, Result};
 
-/// TIDs that a slot of a layout takes.
+/// Rows that a slot of a layout takes.
 pub fn capacity(layout: &Layout) -> usize {
     chain::capacity(layout, SlotKind::Tids)
 }
 
-/// Header of the slot and its TIDs; `None` if it holds none.
+/// Header of the slot and the TIDs of its rows; `None` if it holds none.
 pub fn read_slot(
     layout: &Layout,
     body: &Body,
     block: u32,
     slot: usize,
 ) -> Result<Option<(ChainHeader, Vec<Tid>)>> {
+    let found = rows_of(layout, body, block, slot)?;
+    Ok(found.map(|(header, rows)| (header, parse(layout, rows).collect())))
+}
+
+/// Header of the slot and its rows; `None` if it holds none.
+fn rows_of<'a>(
+    layout: &Layout,
+    body: &'a Body,
+    block: u32,
+    slot: usize,
+) -> Result<Option<(ChainHeader, &'a [u8])>> {
     let found = chain::read_slot(layout, body, block, slot)?;
-    Ok(found
-        .filter(|(header, _)| header.kind == SlotKind::Tids as u8)
-        .map(|(header, entries)| (header, parse(entries).collect())))
+    Ok(found.filter(|(header, _)| header.kind == SlotKind::Tids as u8))
 }
 
-fn parse(entries: &[u8]) -> impl Iterator<Item = Tid> {
-    entries.chunks_exact(6).map(Tid::from_bytes)
+fn parse<'a>(layout: &Layout, rows: &'a [u8]) -> impl Iterator<Item = Tid> + use<'a> {
+    rows.chunks_exact(layout.row_size).map(Tid::from_bytes)
 }
 
-fn bytes_of(tids: &[Tid]) -> Vec<u8> {
-    tids.iter().flat_map(|tid| tid.to_bytes()).collect()
+/// The bytes of a row: its TID and its key.
+pub fn row(layout: &Layout, tid: Tid, key: &[u8]) -> Vec<u8> {
+    let mut row = tid.to_bytes().to_vec();
+    row.extend_from_slice(key);
+    row.resize(layout.row_size, 0);
+    row
 }
 
 /// Reads one slot of a list into `tids` and returns the next; [`NONE`] also when the list is gone.
@@ -48,38 +61,58 @@ pub fn read<S: PageStore>(
     id: NodeId,
     tids: &mut Vec<Tid>,
 ) -> Result<NodeId> {
+    let mut rows = Vec::new();
+    let next = read_rows(index, owner, id, &mut rows)?;
+    tids.extend(parse(&index.layout, &rows));
+    Ok(next)
+}
+
+/// As [`read`], with the keys.
+pub fn read_rows<S: PageStore>(
+    index: &Index<S>,
+    owner: Owner,
+    id: NodeId,
+    rows: &mut Vec<u8>,
+) -> Result<NodeId> {
     chain::read(index, owner, id, |header, entries| {
         if header.kind == SlotKind::Tids as u8 {
-            tids.extend(parse(entries));
+            rows.extend_from_slice(entries);
         }
     })
 }
 
-/// Keeps the TIDs of a slot that `keep` says; returns how many went.
+/// Keeps the rows of a slot whose TIDs `keep` says; returns how many went.
 pub fn retain(
     layout: &Layout,
     body: &mut Body,
     block: u32,
     slot: usize,
-    mut keep: impl FnMut(Tid) -> bool,
+    keep: impl FnMut(Tid) -> bool,
 ) -> Result<usize> {
-    let Some((mut header, tids)) = read_slot(layout, body, block, slot)? else {
+    let Some((mut header, rows)) = rows_of(layout, body, block, slot)? else {
         return Ok(0);
     };
-    let kept: Vec<Tid> = tids.iter().copied().filter(|&t| keep(t)).collect();
-    header.count = kept.len() as u32;
+    let before = header.count as usize;
+    let kept = record::retained(rows, layout.row_size, keep);
+    header.count = (kept.len() / layout.row_size) as u32;
     let bytes = &mut body.bytes_mut()[layout.record_range(slot)];
-    chain::write(bytes, &header, &bytes_of(&kept));
-    Ok(tids.len() - kept.len())
+    chain::write(bytes, &header, &kept);
+    Ok(before - header.count as usize)
 }
 
-/// The bytes of a slot that starts the list of `owner` with `tids`.
-pub fn slot_bytes(layout: &Layout, owner: Owner, next: NodeId, tids: &[Tid]) -> Vec<u8> {
-    chain::slot_bytes(layout, SlotKind::Tids, owner, next, &bytes_of(tids))
+/// The bytes of a slot that starts the list of `owner` with `rows`.
+pub fn slot_bytes(layout: &Layout, owner: Owner, next: NodeId, rows: &[u8]) -> Vec<u8> {
+    chain::slot_bytes(layout, SlotKind::Tids, owner, next, rows)
 }
 
-/// Adds a row to an existing node; `false` if the node is not what it was (`generation`) or dead.
-pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid) -> Result<bool> {
+/// Adds a row ([`row`]) to an existing node; `false` if the node is not what it was (`generation`)
+/// or dead.
+pub fn add<S: PageStore>(
+    index: &Index<S>,
+    id: NodeId,
+    generation: u32,
+    row: &[u8],
+) -> Result<bool> {
     let l = &index.layout;
     let (block, slot) = l.locate(id);
     let owner = Owner { id, generation };
@@ -95,10 +128,10 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
         let Some(header) = state else {
             return Ok(false);
         };
-        if usize::from(header.tids) < l.inline_tids {
+        if usize::from(header.tids) < l.inline_rows {
             let added = index.store.write(block, |body| {
                 let mut record = RecordMut::new(l, body, block, slot)?;
-                Ok(alive(&record.view()) && record.push_tid(tid))
+                Ok(alive(&record.view()) && record.push_row(row))
             })?;
             if added {
                 return Ok(true);
@@ -113,12 +146,12 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
             let (block, slot) = l.locate(next);
             // A look first: a full slot needs no write.
             let (room, after) = index.store.read(block, |body| {
-                let list = read_slot(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
-                Ok(list.map_or((false, NONE), |(h, tids)| {
-                    (tids.len() < capacity(l), h.next)
+                let list = rows_of(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
+                Ok(list.map_or((false, NONE), |(h, _)| {
+                    ((h.count as usize) < capacity(l), h.next)
                 }))
             })??;
-            if room && push(index, owner, next, tid)? {
+            if room && push(index, owner, next, row)? {
                 if next != header.hint {
                     set_hint(index, owner, next)?;
                 }
@@ -131,7 +164,7 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
             index.store.check_interrupts();
         }
         // None has room: a new slot at the head.
-        let bytes = slot_bytes(l, owner, header.link, &[tid]);
+        let bytes = slot_bytes(l, owner, header.link, row);
         let new = alloc::allocate(index, &bytes)?.0;
         let linked = index.store.write(block, |body| {
             let mut record = RecordMut::new(l, body, block, slot)?;
@@ -150,18 +183,18 @@ pub fn add<S: PageStore>(index: &Index<S>, id: NodeId, generation: u32, tid: Tid
 }
 
 /// Adds a row to a slot of a list; `false` if it has no room any more.
-fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, tid: Tid) -> Result<bool> {
+fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, row: &[u8]) -> Result<bool> {
     let l = &index.layout;
     let (block, slot) = l.locate(id);
     index.store.write(block, |body| {
-        let list = read_slot(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
-        let Some((mut header, mut tids)) = list.filter(|(_, tids)| tids.len() < capacity(l)) else {
+        let list = rows_of(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
+        let Some((mut header, rows)) = list.filter(|(h, _)| (h.count as usize) < capacity(l)) else {
             return Ok(false);
         };
-        tids.push(tid);
+        let rows = [rows, row].concat();
         header.count += 1;
         let bytes = &mut body.bytes_mut()[l.record_range(slot)];
-        chain::write(bytes, &header, &bytes_of(&tids));
+        chain::write(bytes, &header, &rows);
         Ok(true)
     })
 }

@@ -13,7 +13,8 @@
 
 use crate::alloc;
 use crate::chain::{self, Owner};
-use crate::index::{Index, Visit};
+use crate::index::{Index, Loaded, Visit, With};
+use crate::keys::Sketch;
 use crate::layout::Layout;
 use crate::page::{Body, PageKind};
 use crate::prune;
@@ -118,7 +119,7 @@ fn remove_rows<S: PageStore>(
     let l = &index.layout;
     let rows = match index.store.read(block, |body| rows_of(l, body, block))?? {
         Contents::Rows(rows) => rows,
-        Contents::Vector => return Ok(()),
+        Contents::NoSlots => return Ok(()),
         Contents::Nothing => {
             // Left by a crash. Pages that belong together cannot be told from such a one alone.
             if l.vector_pages == 0 {
@@ -153,19 +154,22 @@ fn remove_rows<S: PageStore>(
 enum Contents {
     /// Rows, and slots that may be free.
     Rows(Vec<Tid>),
-    /// A part of a vector.
-    Vector,
+    /// A part of a vector, or of the map.
+    NoSlots,
     /// Nothing: the page was never initialised.
     Nothing,
 }
 
 fn rows_of(layout: &Layout, body: &Body, block: u32) -> Result<Contents> {
+    if layout.is_map(block) {
+        return Ok(Contents::NoSlots);
+    }
     if body.is_new() {
         return Ok(Contents::Nothing);
     }
     if layout.vector_pages > 0 && body.header().kind == PageKind::Vector as u16 {
         body.expect(PageKind::Vector, block)?;
-        return Ok(Contents::Vector);
+        return Ok(Contents::NoSlots);
     }
     let mut rows = Vec::new();
     for slot in 0..layout.slots {
@@ -474,6 +478,7 @@ struct Replacement {
     id: NodeId,
     distance: f32,
     y: Vec<u32>,
+    sketch: Sketch,
 }
 
 /// Replaces the lanes of one list that lead to dead nodes.
@@ -484,7 +489,7 @@ fn repair_list<S: PageStore>(
     ef: usize,
     dead: &FxHashMap<NodeId, u8>,
 ) -> Result<()> {
-    let Some((header, y)) = index.load(id, level)? else {
+    let Some(Loaded { header, y, .. }) = index.load(id, level)? else {
         return Ok(());
     };
     let neighbours = index.with_record(id, |r| r.neighbours().to_vec())?;
@@ -500,7 +505,7 @@ fn repair_list<S: PageStore>(
     let mut candidates: Vec<(f32, NodeId)> = Vec::new();
     let mut visit = Visit::default();
     for &gone in &lost {
-        if index.visit(&query, gone, level, false, &mut visit)? {
+        if index.visit(&query, gone, level, With::Nothing, &mut visit)? {
             let estimates = visit
                 .estimates
                 .iter()
@@ -542,7 +547,7 @@ fn repair_list<S: PageStore>(
             let present = |id: &NodeId| record.view().neighbours().contains(id);
             match replacements.find(|r| !present(&r.id)) {
                 Some(r) => {
-                    let edge = index.edge(&y, &r.y);
+                    let edge = index.edge(&y, &r.y).with(r.sketch);
                     record.set_lane(lane, r.id, &edge, false);
                 }
                 None => record.remove_lane(lane),
@@ -558,14 +563,15 @@ fn load_replacement<S: PageStore>(
     level: u8,
     y: &[u32],
 ) -> Result<Option<Replacement>> {
-    let Some((header, other)) = index.load(id, level)? else {
+    let Some(other) = index.load(id, level)? else {
         return Ok(None);
     };
-    let alive = header.kind == SlotKind::Node as u8;
+    let alive = other.header.kind == SlotKind::Node as u8;
     Ok(alive.then(|| Replacement {
         id,
-        distance: index.between(y, &other),
-        y: other,
+        distance: index.between(y, &other.y),
+        y: other.y,
+        sketch: other.sketch,
     }))
 }
 
@@ -585,12 +591,13 @@ fn search_replacements<S: PageStore>(
         frontier.beam.start(start);
     }
     let mut found = Vec::new();
-    search::expand(index, query, level, true, &mut frontier, |visit| {
+    search::expand(index, query, level, With::Vector, &mut frontier, |visit| {
         if visit.header.kind == SlotKind::Node as u8 && visit.id != id {
             found.push(Replacement {
                 id: visit.id,
                 distance: visit.own,
                 y: index.decode(&visit.vector, visit.header.scale),
+                sketch: visit.sketch,
             });
         }
         Ok(())

@@ -201,7 +201,7 @@ fn with_twins(dims: usize, copies: usize, metric: Metric) -> Base {
 fn rows_beyond_a_record() {
     for metric in [Metric::L2, Metric::L1, Metric::Jaccard, Metric::SparseL2] {
         let layout = hnsw::Layout::new(params(8, 3, metric, Storage::Float32));
-        let (inline, list) = (layout.inline_tids, hnsw::tids::capacity(&layout));
+        let (inline, list) = (layout.inline_rows, hnsw::tids::capacity(&layout));
         // The next row is the first of a list, in the middle of one, the first of a second.
         for copies in [inline - 2, inline - 1, inline + 3, inline - 1 + list] {
             let base = with_twins(8, copies, metric);

@@ -194,11 +194,7 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
 /// Makes `node` a further row of `twin`.
 fn merge<A: Arena>(b: &Builder<A>, node: u32, twin: u32) {
     let mut twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
-    twins.entry(twin).or_default().push(b.node(node).tid);
-    b.merged
-        .lock()
-        .unwrap_or_else(|e| e.into_inner())
-        .push(node);
+    twins.entry(twin).or_default().push(node);
 }
 
 /// Moves to a nearer neighbour as long as there is one.

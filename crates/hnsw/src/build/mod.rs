@@ -15,6 +15,7 @@ pub mod graph;
 pub mod plan;
 
 use crate::insert::random_level;
+use crate::keys::{self, KeyValue};
 use crate::layout::{Layout, Metric, Params, Storage};
 use crate::page::Meta;
 use crate::record::Tid;
@@ -58,6 +59,8 @@ pub struct Batch {
     /// The vectors, one behind the other.
     words: Vec<u32>,
     rows: Vec<Row>,
+    /// Of each row as many bytes as [`Builder::key_size`] says: its [`KeyValue`]s and its key.
+    keys: Vec<u8>,
 }
 
 /// A batch with the memory that it goes into.
@@ -75,6 +78,8 @@ pub struct Block<A: Arena> {
     ends: Vec<u32>,
     /// Vectors as they will be stored, where that is not `work`.
     stored: Option<A::Bytes>,
+    /// What `Batch::keys` had.
+    keys: A::Bytes,
     /// Lists of level 0.
     lists: A::Words,
     /// Lists of the upper levels, a node's next to each other.
@@ -119,10 +124,8 @@ pub struct Builder<A: Arena> {
     blocks: boxcar::Vec<Block<A>>,
     /// The entry point and its level.
     entry: RwLock<Option<(u32, u8)>>,
-    /// Rows beyond the first of nodes that stand for many.
-    twins: Mutex<FxHashMap<u32, Vec<Tid>>>,
-    /// Nodes that turned out to be twins of others.
-    merged: Mutex<Vec<u32>>,
+    /// By node: those that are one with it.
+    twins: Mutex<FxHashMap<u32, Vec<u32>>>,
     rows: AtomicU64,
     stop: AtomicBool,
 }
@@ -133,6 +136,7 @@ impl Batch {
         Self {
             words: Vec::with_capacity(BATCH * layout.words()),
             rows: Vec::with_capacity(BATCH),
+            keys: Vec::new(),
         }
     }
 
@@ -176,7 +180,6 @@ impl<A: Arena> Builder<A> {
             blocks: boxcar::Vec::new(),
             entry: RwLock::new(None),
             twins: Mutex::default(),
-            merged: Mutex::default(),
             rows: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         }
@@ -193,13 +196,22 @@ impl<A: Arena> Builder<A> {
     }
 
     /// Adds a row to a batch that is not full.
-    pub fn push<'x>(&self, batch: &mut Batch, x: impl Into<Vector<'x>>, tid: Tid) {
+    pub fn push<'x>(
+        &self,
+        batch: &mut Batch,
+        x: impl Into<Vector<'x>>,
+        row: impl Into<keys::Row<'x>>,
+    ) {
+        let keys::Row { tid, key, values } = row.into();
         let row = self.rows.fetch_add(1, Ordering::Relaxed);
         let uniform = (splitmix64(self.meta.seed ^ row) >> 11) as f64 / (1u64 << 53) as f64;
         let level = random_level(uniform.max(f64::MIN_POSITIVE), self.layout.level_factor());
         x.into().append_to(&mut batch.words);
         let end = batch.words.len();
         batch.rows.push(Row { tid, level, end });
+        batch.keys.extend_from_slice(bytemuck::cast_slice(values));
+        batch.keys.extend_from_slice(key);
+        batch.keys.resize(batch.rows.len() * self.key_size(), 0);
     }
 
     /// Gives a batch its memory.
@@ -221,6 +233,7 @@ impl<A: Arena> Builder<A> {
             stored: (!same)
                 .then(|| arena.bytes(rows * l.vector_size()))
                 .transpose()?,
+            keys: arena.bytes(batch.keys.len())?,
             lists: arena.words(rows * graph::stride(l))?,
             upper: arena.words(levels * graph::stride(l))?,
             nodes: Vec::with_capacity(rows),
@@ -231,6 +244,7 @@ impl<A: Arena> Builder<A> {
     /// Puts a batch into the graph. Called by workers; stops early after [`Self::stop`].
     pub fn run(&self, job: Job<A>) -> Result<()> {
         let Job { batch, mut block } = job;
+        block.keys.copy_from_slice(&batch.keys);
         let (mut upper, mut start) = (0, 0);
         for (i, row) in batch.rows.iter().enumerate() {
             self.check_stop()?;
@@ -314,6 +328,20 @@ impl<A: Arena> Builder<A> {
             scale: stored.scale,
             err: stored.err,
         }
+    }
+
+    /// Bytes of a row's values and key, in whole words.
+    fn key_size(&self) -> usize {
+        let keys = self.layout.params.keys;
+        8 * usize::from(keys.columns) + usize::from(keys.width).next_multiple_of(8)
+    }
+
+    /// What sketches are made from, and the key, of the row that made a node.
+    fn key(&self, node: u32) -> (&[KeyValue], &[u8]) {
+        let (block, i) = self.block(node);
+        let size = self.key_size();
+        let (values, key) = block.keys[i * size..][..size].split_at(8 * self.layout.key_columns());
+        (bytemuck::cast_slice(values), &key[..self.layout.params.keys.width.into()])
     }
 
     fn block(&self, node: u32) -> (&Block<A>, usize) {

@@ -10,10 +10,11 @@ use super::{Arena, Builder};
 use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::write_centre;
+use crate::keys::{Bounds, KeyValue, Sketch};
 use crate::layout::{LaneCode, Layout, Storage};
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
-use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind, Tid};
-use crate::{Error, Result, alloc, tids};
+use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind};
+use crate::{Error, Result, alloc, map, tids};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -23,6 +24,9 @@ fn anchor_limit(layout: &Layout) -> usize {
     layout.lanes / 2
 }
 
+/// Rows at most whose values become the bounds of key columns.
+const SAMPLE: usize = 10_000;
+
 /// A slot of a list: its node, the slot behind it and what it holds.
 struct Part {
     node: u32,
@@ -31,8 +35,8 @@ struct Part {
 }
 
 enum Held {
-    /// Further TIDs.
-    Tids(Vec<Tid>),
+    /// Further rows: those that these nodes would have been made of.
+    Tids(Vec<u32>),
     /// These bytes of the stored vector.
     Elements(Range<usize>),
 }
@@ -50,8 +54,11 @@ pub struct Plan<'b, A: Arena> {
     /// By node and level: index into `uppers`; a node's begin at `upper_start`.
     upper_of: Vec<u32>,
     upper_start: Vec<u32>,
-    /// By node: further rows with its vector.
-    twins: FxHashMap<u32, Vec<Tid>>,
+    /// By node: those that are one with it.
+    twins: FxHashMap<u32, Vec<u32>>,
+    bounds: Bounds,
+    /// By node; empty without key columns.
+    sketches: Vec<Sketch>,
     /// By node: first slot of its TIDs.
     list_of: FxHashMap<u32, usize>,
     /// By node: first slot of its elements.
@@ -79,14 +86,22 @@ impl<A: Arena> Builder<A> {
         i < block.nodes.len()
     }
 
+    /// The row that made a node, as records hold it.
+    fn row(&self, node: u32) -> Vec<u8> {
+        tids::row(&self.layout, self.node(node).tid, self.key(node).1)
+    }
+
     /// Numbers the records. Called when all batches are in.
     pub fn finish(&self) -> Result<Plan<'_, A>> {
         let total = self.total();
         let mut base_of = vec![u32::MAX; total as usize];
         let mut upper_start = vec![0; total as usize];
-        let merged = self.merged.lock().unwrap_or_else(|e| e.into_inner());
+        let twins = std::mem::take(&mut *self.twins.lock().unwrap_or_else(|e| e.into_inner()));
         let mut gone = vec![false; total as usize];
-        merged.iter().for_each(|&node| gone[node as usize] = true);
+        twins
+            .values()
+            .flatten()
+            .for_each(|&node| gone[node as usize] = true);
         let mut uppers = Vec::new();
         let mut bases = Vec::new();
         let mut upper_count = 0;
@@ -112,13 +127,16 @@ impl<A: Arena> Builder<A> {
             base_of,
             upper_of,
             upper_start,
-            twins: std::mem::take(&mut *self.twins.lock().unwrap_or_else(|e| e.into_inner())),
+            twins,
+            bounds: Bounds::default(),
+            sketches: Vec::new(),
             list_of: FxHashMap::default(),
             more_of: FxHashMap::default(),
             anchors: vec![Vec::new(); total as usize],
             spare: 0,
             entry: *self.entry.read().unwrap_or_else(|e| e.into_inner()),
         };
+        plan.make_sketches();
         plan.make_lists();
         plan.make_element_lists();
         super::balance::balance(self, &plan.bases)?;
@@ -138,7 +156,11 @@ impl<A: Arena> Plan<'_, A> {
         let l = &self.builder.layout;
         let records = self.uppers.len() + self.bases.len() + self.lists.len();
         let units = records.div_ceil(l.slots) as u64;
-        u64::from(l.first_block()) + units * u64::from(l.unit_pages())
+        let maps = match l.map_period() {
+            Some(_) => units.div_ceil(l.mapped_units().into()),
+            None => 0,
+        };
+        u64::from(l.first_block()) + maps + units * u64::from(l.unit_pages())
     }
 
     /// Nodes on level 0.
@@ -157,6 +179,10 @@ impl<A: Arena> Plan<'_, A> {
             }
             return meta.write_page(body);
         }
+        if Some(block) == l.bounds_block() {
+            body.init(PageKind::Bounds);
+            return self.bounds.write(body);
+        }
         if block < l.first_block() {
             body.init(PageKind::Centre);
             if let Some(part) = self
@@ -169,8 +195,18 @@ impl<A: Arena> Plan<'_, A> {
             }
             return;
         }
-        let unit = (block - l.first_block()) / l.unit_pages();
-        let part = (block - l.first_block()) % l.unit_pages();
+        let at = block - l.first_block();
+        // Units before those of this map page, and the place among these.
+        let (before, at) = match l.map_period() {
+            Some(period) => (at / period * l.mapped_units(), (at % period).checked_sub(1)),
+            None => (0, Some(at)),
+        };
+        let Some(at) = at else {
+            let first = before as usize * l.slots;
+            return map::encode(l, body, |place| self.mapped(first + place));
+        };
+        let unit = before + at / l.unit_pages();
+        let part = at % l.unit_pages();
         let first = unit as usize * l.slots;
         if part > 0 {
             let owner = VectorHeader {
@@ -189,6 +225,18 @@ impl<A: Arena> Plan<'_, A> {
             let bytes = &mut body.bytes_mut()[l.record_range(slot)];
             self.encode_slot(first + slot, bytes);
         }
+    }
+
+    /// What the map says of the record at a position.
+    fn mapped(&self, position: usize) -> Option<Sketch> {
+        match self.node_at(position) {
+            Some((node, 0)) => Some(self.sketch(node)),
+            _ => None,
+        }
+    }
+
+    fn sketch(&self, node: u32) -> Sketch {
+        self.sketches.get(node as usize).copied().unwrap_or_default()
     }
 
     /// The node and level whose record has a position.
@@ -214,7 +262,10 @@ impl<A: Arena> Plan<'_, A> {
             };
             let next = list.next.map_or(NONE, |i| self.list_id(i));
             bytes.copy_from_slice(&match &list.held {
-                Held::Tids(tids) => tids::slot_bytes(l, owner, next, tids),
+                Held::Tids(nodes) => {
+                    let rows: Vec<u8> = nodes.iter().flat_map(|&n| self.builder.row(n)).collect();
+                    tids::slot_bytes(l, owner, next, &rows)
+                }
                 Held::Elements(range) => {
                     let elements = &self.builder.stored(list.node)[range.clone()];
                     chain::slot_bytes(l, SlotKind::Elements, owner, next, elements)
@@ -246,6 +297,7 @@ impl<A: Arena> Plan<'_, A> {
         let more = self.more_of.get(&node).filter(|_| level == 0);
         let more = more.map_or(NONE, |&i| self.list_id(i));
         record.set_vector(b.stored(node), more);
+        record.set_sketch(self.sketch(node));
         let (mut own, mut other) = (Vec::new(), Vec::new());
         let decode = |node, scale, to: &mut Vec<u32>| {
             to.clear();
@@ -261,13 +313,14 @@ impl<A: Arena> Plan<'_, A> {
                 }
             };
             let anchor = level == 0 && self.anchors[node as usize].contains(&(lane as u8));
+            let edge = edge.with(self.sketch(neighbour));
             record.set_lane(lane, self.record_id(neighbour, level), &edge, anchor);
         }
         if level == 0 {
-            record.push_tid(info.tid);
             let more = self.twins.get(&node).into_iter().flatten();
-            more.take(b.layout.inline_tids - 1).for_each(|&tid| {
-                record.push_tid(tid);
+            let rows = std::iter::once(&node).chain(more);
+            rows.take(b.layout.inline_rows).for_each(|&n| {
+                record.push_row(&b.row(n));
             });
         }
     }
@@ -275,10 +328,13 @@ impl<A: Arena> Plan<'_, A> {
     /// The id of the record at a position.
     fn id(&self, position: usize) -> u64 {
         let l = &self.builder.layout;
-        match l.vector_pages {
-            0 => u64::from(l.first_block()) * l.slots as u64 + position as u64,
-            _ => u64::from(l.first_block()) + position as u64 * u64::from(l.unit_pages()),
-        }
+        let unit = position as u64 / l.slots as u64;
+        let maps = match l.map_period() {
+            Some(_) => 1 + unit / u64::from(l.mapped_units()),
+            None => 0,
+        };
+        let block = u64::from(l.first_block()) + maps + unit * u64::from(l.unit_pages());
+        block * l.slots as u64 + position as u64 % l.slots as u64
     }
 
     fn record_id(&self, node: u32, level: u8) -> NodeId {
@@ -296,17 +352,42 @@ impl<A: Arena> Plan<'_, A> {
         self.id(self.uppers.len() + self.bases.len() + list) as NodeId
     }
 
+    /// Bounds from rows all over the table, and what follows from them of every node.
+    fn make_sketches(&mut self) {
+        let b = self.builder;
+        let columns = b.layout.key_columns();
+        if columns == 0 || self.bases.is_empty() {
+            return;
+        }
+        let step = self.bases.len().div_ceil(SAMPLE);
+        let sample: Vec<KeyValue> = self
+            .bases
+            .iter()
+            .step_by(step)
+            .flat_map(|&node| b.key(node).0)
+            .copied()
+            .collect();
+        self.bounds = Bounds::new(columns, &sample);
+        self.sketches = vec![Sketch::default(); self.base_of.len()];
+        for &node in &self.bases {
+            let own = self.bounds.sketch(b.key(node).0);
+            let more = self.twins.get(&node).into_iter().flatten();
+            let others = more.map(|&twin| self.bounds.sketch(b.key(twin).0));
+            self.sketches[node as usize] = others.fold(own, Sketch::merged);
+        }
+    }
+
     /// Lists for the rows of nodes that stand for more than a record holds.
     fn make_lists(&mut self) {
         let layout = &self.builder.layout;
         let mut nodes: Vec<_> = self
             .twins
             .iter()
-            .filter(|t| t.1.len() >= layout.inline_tids)
+            .filter(|t| t.1.len() >= layout.inline_rows)
             .collect();
         nodes.sort_by_key(|t| t.0);
         for (&node, rows) in nodes {
-            let rest = &rows[layout.inline_tids - 1..];
+            let rest = &rows[layout.inline_rows - 1..];
             for part in rest.chunks(tids::capacity(layout)) {
                 let next = self.list_of.insert(node, self.lists.len());
                 self.lists.push(Part {

@@ -7,8 +7,9 @@
 
 use super::{Replacement, load_replacement, search_replacements};
 use crate::Result;
-use crate::index::Index;
+use crate::index::{Index, Loaded};
 use crate::insert::{LinkTarget, NewLink};
+use crate::keys::Sketch;
 use crate::layout::Layout;
 use crate::page::PageKind;
 use crate::query::Query;
@@ -135,12 +136,13 @@ fn attach<S: PageStore>(
     id: NodeId,
     ef: usize,
 ) -> Result<bool> {
-    let Some((header, y)) = index.load(id, 0)? else {
+    let Some(Loaded { header, y, sketch }) = index.load(id, 0)? else {
         return Ok(false);
     };
     let orphan = Orphan {
         id,
         query: Query::from_stored(index, y, header.norm, 0.0),
+        sketch,
     };
     let mut near = Vec::new();
     for neighbour in index.with_record(id, |r| r.neighbours().to_vec())? {
@@ -178,6 +180,7 @@ fn attach<S: PageStore>(
 struct Orphan {
     id: NodeId,
     query: Query,
+    sketch: Sketch,
 }
 
 impl Orphan {
@@ -199,7 +202,7 @@ impl Orphan {
                 level: 0,
                 y: &r.y,
             };
-            let edge = index.edge(&r.y, &self.query.y);
+            let edge = index.edge(&r.y, &self.query.y).with(self.sketch);
             let link = NewLink {
                 id: self.id,
                 distance: r.distance,

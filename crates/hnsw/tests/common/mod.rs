@@ -276,6 +276,7 @@ pub fn params(dims: usize, m: u16, metric: Metric, storage: Storage) -> Params {
         m,
         metric,
         storage,
+        keys: Default::default(),
     }
 }
 

@@ -1,0 +1,204 @@
+//! Search for nodes whose rows pass a filter.
+//!
+//! Two beams go over level 0: one of nodes that may match, as their sketches say, whose size is
+//! that of any search, and one of nodes that do not. The second only *steers*: its nodes are visited
+//! for their neighbours, nearest first, as long as they are nearer than what the first beam
+//! has to offer. Sketches stand in the lanes, so that a node that cannot match is visited for the
+//! way through it alone, and never only to find that it does not match.
+//!
+//! What is near and matches stands among about `1 / s` times as many near nodes, if a share `s` of
+//! all nodes matches. So the rarer the matches, the more nodes steer; where they are so few
+//! that to visit all of them is less work, that is done: the map ([`crate::map`]) names them.
+
+use crate::index::{Index, Visit, With};
+use crate::keys::Filter;
+use crate::map::Estimate;
+use crate::query::Query;
+use crate::record::NodeId;
+use crate::search::Frontier;
+use crate::store::PageStore;
+use crate::Result;
+
+/// If this share of nodes matches, as many steer as the beam has.
+const COMMON: f64 = 0.1;
+/// Steering nodes for each in the beam, at least and at most.
+const STEERING: (f64, f64) = (0.5, 64.0);
+/// Matching nodes that are visited in the time that a search takes for one node of its beams: it
+/// visits three nodes for each of them, and scores their neighbours.
+const GATHERED_PER_NODE: f64 = 9.0;
+/// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
+/// the query, they are far from it together.
+const SEEDS: usize = 8;
+/// Bytes that a node takes while all that match are gathered.
+const GATHERED: usize = 64;
+
+/// What a scan with a filter has beside others.
+pub(crate) struct Filtered {
+    pub filter: Filter,
+    /// The nodes that steer; `visited` is that of the matching ones.
+    pub steering: Frontier,
+    /// Nodes that may match, about.
+    matching: f64,
+}
+
+/// How a filtered search begins.
+pub(crate) enum Start {
+    /// With a search of the graph that begins at these nodes, too.
+    Search(Vec<NodeId>),
+    /// With a visit to all nodes that may match.
+    Gather,
+}
+
+impl Filtered {
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            steering: Frontier::new(0),
+            matching: f64::INFINITY,
+        }
+    }
+
+    /// Decides how to find the nearest `ef` nodes, from a look at the map.
+    pub fn start<S: PageStore>(&mut self, index: &Index<S>, ef: usize) -> Result<Start> {
+        let Estimate {
+            nodes,
+            matching,
+            some,
+        } = index.estimate(&self.filter)?;
+        self.matching = matching;
+        let share = matching / nodes.max(1.0);
+        let factor = COMMON / share;
+        let (least, most) = STEERING;
+        let keep = self.steering.keep_discarded;
+        self.steering = Frontier::new((ef as f64 * factor.clamp(least, most)) as usize);
+        self.steering.keep_discarded = keep;
+        if matching <= GATHERED_PER_NODE * (1.0 + factor) * ef as f64 {
+            return Ok(Start::Gather);
+        }
+        let seeds = if share < COMMON { SEEDS } else { 0 };
+        let step = some.len().checked_div(seeds).unwrap_or(0).max(1);
+        Ok(Start::Search(
+            some.into_iter().step_by(step).take(seeds).collect(),
+        ))
+    }
+
+    /// Whether to visit all nodes that may match is less than what a search that goes on has done
+    /// already, and they fit into `memory`.
+    pub fn should_gather(&self, visits: usize, memory: usize) -> bool {
+        self.matching <= visits as f64 && self.can_gather(memory)
+    }
+
+    /// Whether all nodes that may match fit into `memory`.
+    pub fn can_gather(&self, memory: usize) -> bool {
+        self.matching <= (memory / GATHERED) as f64
+    }
+
+    /// Visits all nodes that may match and have not been visited; `false` if they are too many for
+    /// `memory`.
+    pub fn gather<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        query: &Query,
+        frontier: &mut Frontier,
+        memory: usize,
+        mut found: impl FnMut(&Visit, &mut Filter) -> bool,
+    ) -> Result<bool> {
+        let Some(all) = index.all_matching(&self.filter, memory / GATHERED)? else {
+            return Ok(false);
+        };
+        for (i, &id) in all.iter().enumerate() {
+            index.store.check_interrupts();
+            if let Some(&next) = all.get(i + 1) {
+                index.prefetch(next);
+            }
+            if frontier.visited.insert(id)
+                && index.visit(query, id, 0, With::RowsOnly, &mut frontier.visit)?
+            {
+                found(&frontier.visit, &mut self.filter);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Expands both beams until what steers is farther than what matches; `found` sees every
+    /// visited node and says whether it has rows that match.
+    pub fn expand<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        query: &Query,
+        frontier: &mut Frontier,
+        mut found: impl FnMut(&Visit, &mut Filter) -> bool,
+    ) -> Result<()> {
+        let coded = index.layout.code_dims > 0;
+        let columns = index.layout.key_columns();
+        loop {
+            index.store.check_interrupts();
+            let bound = frontier.beam.bound();
+            let waiting = frontier.beam.nearest_waiting();
+            let way = self.steering.beam.nearest_waiting();
+            let steers = way.is_some_and(|way| way < bound && waiting.is_none_or(|w| way < w));
+            let beam = match steers {
+                true => &mut self.steering.beam,
+                false => &mut frontier.beam,
+            };
+            let Some(id) = beam.pop() else {
+                return Ok(());
+            };
+            let new = frontier.visited.insert(id);
+            if coded && !new {
+                continue;
+            }
+            if let Some(next) = beam.peek() {
+                index.prefetch(next);
+            }
+            let there = index.visit(query, id, 0, With::Sketches, &mut frontier.visit)?;
+            let beam = match steers {
+                true => &mut self.steering.beam,
+                false => &mut frontier.beam,
+            };
+            if !there {
+                beam.remove();
+                continue;
+            }
+            let own = frontier.visit.own;
+            let matches = found(&frontier.visit, &mut self.filter);
+            if steers != matches {
+                beam.settle(own);
+            } else {
+                // It is not what its sketch said: another one, or that of several rows.
+                beam.remove();
+                match matches {
+                    true => frontier.beam.place_expanded(own, id),
+                    false => self.steering.beam.place_expanded(own, id),
+                }
+            }
+            for lane in 0..frontier.visit.neighbours.len() {
+                let neighbour = frontier.visit.neighbours[lane];
+                let sketch = &frontier.visit.sketches[lane * columns..][..columns];
+                let may_match = self.filter.may_match(sketch);
+                let bound = match may_match {
+                    true => frontier.beam.bound(),
+                    false => self.steering.beam.bound(),
+                };
+                let distance = if coded {
+                    let estimate = frontier.visit.estimates[lane].min(f32::MAX);
+                    if estimate < bound && frontier.visited.contains(neighbour) {
+                        continue;
+                    }
+                    estimate
+                } else if !frontier.visited.insert(neighbour) {
+                    continue;
+                } else {
+                    match index.own_distance(query, neighbour, 0)? {
+                        Some(distance) => distance,
+                        None => continue,
+                    }
+                };
+                match may_match {
+                    true => frontier.offer(distance, neighbour),
+                    false => self.steering.offer(distance, neighbour),
+                }
+            }
+        }
+    }
+}

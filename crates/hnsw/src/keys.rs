@@ -1,0 +1,452 @@
+//! Key columns: values beside the vector that conditions are about.
+//!
+//! Every row has a *key*, bytes that only the access method reads, in which all conditions are checked.
+//! Every node has a *sketch*, one 16-bit [`Code`] for each column, which says whether its rows may
+//! match at all. It stands in the node's record, with every lane that leads to the node, so that a
+//! hop knows which neighbours may match without reading them, and in the map ([`crate::map`]),
+//! where few matching nodes are found without the graph.
+//!
+//! Codes keep the order of numbers ([`Bounds`]); of other values they are hashes, or sets of bits.
+//! A code may stand for many values: it can say "maybe", or "no".
+
+use crate::page::{Body, CONTENT_SIZE, HEADER_SIZE, PageKind};
+use crate::{Error, Result};
+use bytemuck::{Pod, Zeroable};
+use std::mem::size_of;
+use std::ops::RangeInclusive;
+
+/// Key columns at most.
+pub const MAX_COLUMNS: usize = 8;
+
+/// What a sketch says of one column of a node's rows.
+pub type Code = u16;
+
+/// No rows.
+pub const NOTHING: Code = 0;
+/// NULL.
+pub const NULL: Code = 1;
+/// The least code of a value.
+const LEAST: Code = 2;
+/// The greatest.
+const GREATEST: Code = 0xFFFE;
+/// Rows with different codes, or numbers without bounds.
+pub const ANY: Code = 0xFFFF;
+
+/// Segments between the least and the greatest number that were known when the bounds were made.
+const SEGMENTS: usize = 64;
+/// Codes of a segment.
+const STEPS: usize = 768;
+/// The first code of a segment; below it, as above the last, are numbers beyond the bounds.
+const FIRST: usize = 8192;
+/// The first code above them.
+const ABOVE: usize = FIRST + SEGMENTS * STEPS;
+/// Codes for each doubling of the distance from the bounds.
+const PER_DOUBLING: f64 = 32.0;
+
+const _: () = assert!(ABOVE + FIRST == 1 << 16);
+
+/// Key columns of an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyParams {
+    /// How many, 0 to [`MAX_COLUMNS`].
+    pub columns: u8,
+    /// Bytes of a row's key.
+    pub width: u16,
+}
+
+impl KeyParams {
+    /// Whether both are in their ranges and go together.
+    pub(crate) fn are_valid(self) -> bool {
+        (self.columns == 0) == (self.width == 0)
+            && usize::from(self.columns) <= MAX_COLUMNS
+            && usize::from(self.width) <= MAX_WIDTH
+    }
+}
+
+/// Bytes of a key at most: a row must fit into a record beside the most lanes.
+pub const MAX_WIDTH: usize = 640;
+
+/// A row that is to be added.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Where it is in the table.
+    pub tid: crate::Tid,
+    /// Its key; empty without key columns.
+    pub key: &'a [u8],
+    /// What sketches are made from, one for each key column.
+    pub values: &'a [KeyValue],
+}
+
+impl From<crate::Tid> for Row<'_> {
+    fn from(tid: crate::Tid) -> Self {
+        Row {
+            tid,
+            key: &[],
+            values: &[],
+        }
+    }
+}
+
+/// A value as a sketch sees it: NULL, a number, or a code that needs no bounds. In eight bytes, as
+/// builds keep one for each row and column: a float64 whose NaNs stand for what is no number.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct KeyValue(u64);
+
+impl KeyValue {
+    const TAG: u64 = 0x7FF8_0000_0000_0000;
+
+    /// NULL.
+    pub const NULL: KeyValue = KeyValue(Self::TAG | NULL as u64);
+
+    /// A number; what is not a number is greater than all others.
+    pub fn number(x: f64) -> Self {
+        KeyValue(if x.is_nan() { f64::INFINITY } else { x }.to_bits())
+    }
+
+    /// The hash of a value that has no order, or none that a number could keep.
+    pub fn hash(hash: u32) -> Self {
+        let folded = (hash >> 16 ^ hash) as u16;
+        KeyValue(Self::TAG | u64::from(folded.clamp(LEAST, GREATEST)))
+    }
+
+    /// A set of which each hash sets a bit.
+    pub fn set(hashes: impl IntoIterator<Item = u32>) -> Self {
+        let bits = hashes.into_iter().fold(NULL, |set, hash| set | bit(hash));
+        KeyValue(Self::TAG | u64::from(bits))
+    }
+
+    fn as_number(self) -> Option<f64> {
+        Some(f64::from_bits(self.0)).filter(|x| !x.is_nan())
+    }
+
+    fn as_code(self) -> Code {
+        self.0 as Code
+    }
+}
+
+/// The bit of an element in a set. The lowest one is set in all sets, so that none is [`NOTHING`].
+fn bit(hash: u32) -> Code {
+    2 << (hash.wrapping_mul(0x9E37_79B1) >> 16) % 15
+}
+
+/// The codes of a node's rows, one for each key column; zeros behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sketch(pub [Code; MAX_COLUMNS]);
+
+impl Sketch {
+    /// The sketch of rows of which some have one and some the other.
+    pub fn merged(self, other: Sketch) -> Sketch {
+        let merge = |(a, b): (Code, Code)| if a == b { a } else { ANY };
+        let mut codes = self.0;
+        codes
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(a, b)| *a = merge((*a, b)));
+        Sketch(codes)
+    }
+}
+
+/// How numbers of each column become codes: as their place among quantiles of the numbers that the
+/// index began with.
+///
+/// Between two quantiles the place is linear. Beyond them it is logarithmic: what grows for ever, as time
+/// does, has codes that get coarser only as the distance from the bounds doubles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bounds(Vec<[f64; SEGMENTS + 1]>);
+
+/// Starts the page of the bounds, behind the page header.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct BoundsHeader {
+    /// 1 once the bounds are known.
+    known: u32,
+    padding: u32,
+}
+
+const BOUNDS_SIZE: usize = 8 * (SEGMENTS + 1);
+const _: () = assert!(size_of::<BoundsHeader>() + MAX_COLUMNS * BOUNDS_SIZE <= CONTENT_SIZE);
+
+impl Bounds {
+    /// Bounds from the values of rows, all columns of a row next to each other; a column that has
+    /// no numbers gets bounds that nothing uses.
+    pub fn new(columns: usize, rows: &[KeyValue]) -> Self {
+        let bounds = (0..columns).map(|column| {
+            let values = rows.iter().skip(column).step_by(columns);
+            let mut numbers: Vec<f64> = values
+                .filter_map(|v| v.as_number())
+                .filter(|x| x.is_finite())
+                .collect();
+            numbers.sort_by(f64::total_cmp);
+            let last = numbers.len().saturating_sub(1);
+            std::array::from_fn(|i| numbers.get(i * last / SEGMENTS).copied().unwrap_or(0.0))
+        });
+        Self(bounds.collect())
+    }
+
+    /// Whether there are any.
+    pub fn are_known(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Writes them into an initialised page.
+    pub(crate) fn write(&self, body: &mut Body) {
+        let header = BoundsHeader {
+            known: u32::from(self.are_known()),
+            padding: 0,
+        };
+        let bytes = &mut body.bytes_mut()[HEADER_SIZE..];
+        let (head, rest) = bytes.split_at_mut(size_of::<BoundsHeader>());
+        head.copy_from_slice(bytemuck::bytes_of(&header));
+        let all: &[u8] = bytemuck::cast_slice(self.0.as_flattened());
+        rest[..all.len()].copy_from_slice(all);
+    }
+
+    /// Reads them from a page.
+    pub(crate) fn read(body: &Body, block: u32, columns: usize) -> Result<Self> {
+        body.expect(PageKind::Bounds, block)?;
+        let (head, rest) = body.bytes()[HEADER_SIZE..].split_at(size_of::<BoundsHeader>());
+        let header: &BoundsHeader = bytemuck::from_bytes(head);
+        if header.known == 0 {
+            return Ok(Self::default());
+        }
+        let all: &[f64] = bytemuck::cast_slice(&rest[..columns * BOUNDS_SIZE]);
+        if all.iter().any(|x| !x.is_finite()) {
+            return Err(Error::corrupted(block, "bounds of key columns are not finite"));
+        }
+        Ok(Self(all.as_chunks().0.to_vec()))
+    }
+
+    /// The code of a column's value.
+    pub fn code(&self, column: usize, value: KeyValue) -> Code {
+        match (value.as_number(), self.0.get(column)) {
+            (None, _) => value.as_code(),
+            (Some(_), None) => ANY,
+            (Some(x), Some(bounds)) => place(bounds, x),
+        }
+    }
+
+    /// The sketch of one row.
+    pub fn sketch(&self, values: &[KeyValue]) -> Sketch {
+        let mut sketch = Sketch::default();
+        for (column, &value) in values.iter().enumerate().take(MAX_COLUMNS) {
+            sketch.0[column] = self.code(column, value);
+        }
+        sketch
+    }
+}
+
+/// Where a number is among bounds: does not fall where the number rises.
+fn place(bounds: &[f64; SEGMENTS + 1], x: f64) -> Code {
+    let (least, greatest) = (bounds[0], bounds[SEGMENTS]);
+    let span = match greatest - least {
+        span if span > 0.0 && span.is_finite() => span,
+        _ => 1.0,
+    };
+    let beyond = |by: f64| {
+        let steps = (1.0 + by / span).log2() * PER_DOUBLING;
+        steps.clamp(0.0, (FIRST - 3) as f64) as usize
+    };
+    let code = if x < least {
+        FIRST - 1 - beyond(least - x)
+    } else if x > greatest {
+        ABOVE + beyond(x - greatest)
+    } else {
+        let segment = bounds[1..SEGMENTS].partition_point(|&b| b <= x);
+        let (from, to) = (bounds[segment], bounds[segment + 1]);
+        let part = if to > from { (x - from) / (to - from) } else { 0.0 };
+        FIRST + segment * STEPS + (part.clamp(0.0, 1.0) * (STEPS - 1) as f64) as usize
+    };
+    (code as Code).clamp(LEAST, GREATEST)
+}
+
+/// A condition on the codes of one column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// In one of these ranges.
+    In(Vec<RangeInclusive<Code>>),
+    /// All bits of one of these sets.
+    Holds(Vec<Code>),
+    /// One of these bits.
+    Meets(Code),
+}
+
+impl Test {
+    /// Numbers from `from` to `to`.
+    pub fn between(bounds: &Bounds, column: usize, from: f64, to: f64) -> Self {
+        let code = |x| match bounds.code(column, KeyValue::number(x)) {
+            ANY => None,
+            code => Some(code),
+        };
+        // Infinity is a value as well as the end of a range.
+        let least = code(from).filter(|_| from > f64::NEG_INFINITY);
+        let greatest = code(to).filter(|_| to < f64::INFINITY);
+        Test::In(vec![least.unwrap_or(LEAST)..=greatest.unwrap_or(GREATEST)])
+    }
+
+    /// Values that may equal one of these.
+    pub fn equal(bounds: &Bounds, column: usize, values: &[KeyValue]) -> Self {
+        let codes = values.iter().map(|&v| bounds.code(column, v));
+        Test::In(codes.map(|code| code..=code).collect())
+    }
+
+    /// NULL.
+    pub fn null() -> Self {
+        Test::In(vec![NULL..=NULL])
+    }
+
+    /// Sets that may have an element in common with that of `value`.
+    pub fn meets(value: KeyValue) -> Self {
+        Test::Meets(value.as_code() & !NULL)
+    }
+
+    /// Sets that may hold all elements of one of these.
+    pub fn holds(values: &[KeyValue]) -> Self {
+        Test::Holds(values.iter().map(|v| v.as_code()).collect())
+    }
+
+    /// Calls `f` with the places of the codes that may match.
+    pub(crate) fn select(&self, codes: &[Code], mut f: impl FnMut(usize)) {
+        match self {
+            Test::In(ranges) if ranges.len() == 1 => {
+                let (least, span) = (*ranges[0].start(), ranges[0].end().wrapping_sub(*ranges[0].start()));
+                let empty = ranges[0].is_empty();
+                select(codes, |c| !empty & (c.wrapping_sub(least) <= span) | (c == ANY), f);
+            }
+            Test::Meets(bits) => select(codes, |c| c & bits != 0, f),
+            _ => select(codes, |c| self.admits(c), &mut f),
+        }
+    }
+
+    /// Whether a value with this code may match.
+    #[inline]
+    pub fn admits(&self, code: Code) -> bool {
+        match self {
+            _ if code == ANY => true,
+            Test::In(ranges) => ranges.iter().any(|range| range.contains(&code)),
+            Test::Holds(sets) => sets.iter().any(|&set| code & set == set),
+            Test::Meets(bits) => code & bits != 0,
+        }
+    }
+}
+
+/// Most codes of a page do not match: whole chunks at a time, which the compiler turns into
+/// vector comparisons.
+#[inline]
+fn select(codes: &[Code], admits: impl Fn(Code) -> bool, mut f: impl FnMut(usize)) {
+    const CHUNK: usize = 64;
+    for (chunk, first) in codes.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+        if chunk.iter().fold(false, |any, &c| any | admits(c)) {
+            let places = chunk.iter().enumerate().filter(|&(_, &c)| admits(c));
+            places.for_each(|(i, _)| f(first + i));
+        }
+    }
+}
+
+/// The conditions of a scan.
+pub struct Filter {
+    /// Conditions on sketches, each with its column: what the rows of a matching node pass.
+    pub tests: Vec<(usize, Test)>,
+    /// Whether a row with this key matches.
+    pub rows: Box<dyn FnMut(&[u8]) -> Verdict>,
+}
+
+/// Whether a row matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// Its key does not say: the table must be asked.
+    Unknown,
+}
+
+impl Filter {
+    /// Whether a node with these codes may have matching rows.
+    #[inline]
+    pub fn may_match(&self, codes: &[Code]) -> bool {
+        self.tests.iter().all(|(column, test)| test.admits(codes[*column]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds(numbers: &[f64]) -> Bounds {
+        let values: Vec<KeyValue> = numbers.iter().map(|&x| KeyValue::number(x)).collect();
+        Bounds::new(1, &values)
+    }
+
+    #[test]
+    fn codes_keep_the_order_of_numbers() {
+        for known in [
+            &[1.0][..],
+            &[0.0, 1.0],
+            &[1.0, 1.0, 1.0, 2.0, 3.0, 3.0],
+            &[-1e300, 0.0, 1e300],
+            &(0..1000).map(|i| f64::from(i * i)).collect::<Vec<_>>(),
+        ] {
+            let bounds = bounds(known);
+            let mut numbers: Vec<f64> = (-600..600)
+                .flat_map(|e| [2f64.powi(e), -2f64.powi(e), f64::from(e) / 3.0])
+                .chain(known.iter().copied())
+                .chain([f64::INFINITY, f64::NEG_INFINITY, 0.0, f64::MAX, f64::MIN])
+                .collect();
+            numbers.sort_by(f64::total_cmp);
+            let codes: Vec<Code> = numbers
+                .iter()
+                .map(|&x| bounds.code(0, KeyValue::number(x)))
+                .collect();
+            assert!(codes.is_sorted(), "{known:?}");
+            assert!(codes.iter().all(|code| (LEAST..=GREATEST).contains(code)));
+        }
+    }
+
+    #[test]
+    fn known_values_have_codes_of_their_own() {
+        let known: Vec<f64> = (0..2000).map(|i| f64::from(i % 40)).collect();
+        let bounds = bounds(&known);
+        let codes: std::collections::HashSet<Code> = (0..40)
+            .map(|i| bounds.code(0, KeyValue::number(f64::from(i))))
+            .collect();
+        assert_eq!(codes.len(), 40);
+    }
+
+    #[test]
+    fn tests_admit_what_matches() {
+        let known: Vec<f64> = (0..1000).map(f64::from).collect();
+        let bounds = bounds(&known);
+        let code = |x| bounds.code(0, KeyValue::number(x));
+        let range = Test::between(&bounds, 0, 100.0, 200.0);
+        for x in [100.0, 150.5, 200.0] {
+            assert!(range.admits(code(x)));
+        }
+        for x in [98.0, 202.0, -5.0, 1e9] {
+            assert!(!range.admits(code(x)));
+        }
+        let open = Test::between(&bounds, 0, 100.0, f64::INFINITY);
+        assert!(open.admits(code(f64::INFINITY)) && open.admits(ANY) && !open.admits(NULL));
+        let unknown = Test::between(&Bounds::default(), 0, 1.0, 2.0);
+        assert!(unknown.admits(ANY));
+        assert!(Test::null().admits(NULL) && !Test::null().admits(code(0.0)));
+
+        let set = |hashes: &[u32]| KeyValue::set(hashes.iter().copied());
+        assert!(Test::holds(&[set(&[1, 2])]).admits(set(&[1, 2, 3]).as_code()));
+        assert!(Test::meets(set(&[1, 7])).admits(set(&[7, 9]).as_code()));
+        assert!(!Test::meets(set(&[])).admits(set(&[7, 9]).as_code()));
+        assert!(Test::holds(&[set(&[])]).admits(set(&[]).as_code()));
+    }
+
+    #[test]
+    fn bounds_survive_their_page() {
+        let written = Bounds::new(2, &[KeyValue::number(1.0), KeyValue::hash(7)]);
+        let mut body = Body::ZERO;
+        body.init(PageKind::Bounds);
+        Bounds::default().write(&mut body);
+        assert_eq!(Bounds::read(&body, 1, 2), Ok(Bounds::default()));
+        written.write(&mut body);
+        assert_eq!(Bounds::read(&body, 1, 2), Ok(written));
+    }
+}
