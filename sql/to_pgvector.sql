@@ -1,6 +1,19 @@
 -- Drops the functions that pgvector does not have
 
 DROP FUNCTION hnsw_last_scan(), reciprocal_rank(bigint, integer), relative_score(float8, float8, float8);
+DROP OPERATOR FAMILY bool_ops USING hnsw;
+DROP OPERATOR FAMILY integer_ops USING hnsw;
+DROP OPERATOR FAMILY oid_ops USING hnsw;
+DROP OPERATOR FAMILY float_ops USING hnsw;
+DROP OPERATOR FAMILY numeric_ops USING hnsw;
+DROP OPERATOR FAMILY text_ops USING hnsw;
+DROP OPERATOR FAMILY bpchar_ops USING hnsw;
+DROP OPERATOR FAMILY uuid_ops USING hnsw;
+DROP OPERATOR FAMILY datetime_ops USING hnsw;
+DROP OPERATOR FAMILY time_ops USING hnsw;
+DROP OPERATOR FAMILY network_ops USING hnsw;
+DROP OPERATOR FAMILY enum_ops USING hnsw;
+DROP OPERATOR FAMILY array_ops USING hnsw;
 
 -- Links every function to pgvector's library, by the names that it has there. Operators of the
 -- extension's schema, where others may have put some, are not looked at.

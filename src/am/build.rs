@@ -4,6 +4,7 @@
 //! in memory and later encodes its pages. A sample of the first rows gives the centre that is
 //! subtracted from all. The pages are written once, in order, and logged at the end.
 
+use super::keys::{EncodedKey, Keys};
 use super::options::Options;
 use super::{insert, metric, settings};
 use crate::pg::arena::PgArena;
@@ -17,6 +18,7 @@ use crate::pg::{interrupts, random};
 use crate::types::IndexedType;
 use hnsw::build::plan::Plan;
 use hnsw::build::{Batch, Builder};
+use hnsw::keys::Row;
 use hnsw::page::Body;
 use hnsw::{Layout, Params, Storage, Tid, Vector};
 use pgrx::PgSqlErrorCode;
@@ -93,7 +95,7 @@ struct Table {
 }
 
 /// What an index is to be, from its column, its operator class and its options.
-fn parameters(index: Relation) -> (Params, IndexedType, usize) {
+fn parameters(index: Relation, keys: &Keys) -> (Params, IndexedType, usize) {
     let options = Options::of(index);
     let (_, typmod) = index.first_column();
     let (metric, indexed) = metric::of(index);
@@ -132,6 +134,7 @@ fn parameters(index: Relation) -> (Params, IndexedType, usize) {
         m: options.m(),
         metric,
         storage: options.storage(),
+        keys: keys.params(),
     };
     // What halves hold needs no wider numbers, also where there is room.
     if params.storage == Storage::Auto
@@ -145,7 +148,8 @@ fn parameters(index: Relation) -> (Params, IndexedType, usize) {
 
 /// Builds a fork; returns how many rows there are and how many of them the index has.
 fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
-    let (params, indexed, ef_construction) = parameters(index);
+    let keys = Keys::of(index);
+    let (params, indexed, ef_construction) = parameters(index, &keys);
     let (memory, max_workers) = settings::maintenance();
     let workers = match &table {
         Some(table) => table
@@ -181,7 +185,8 @@ fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
             index,
             rows: 0,
         };
-        let heap_tuples = table.map_or(0.0, |table| load(&mut loader, index, indexed, table));
+        let load = |table| load(&mut loader, index, indexed, &keys, table);
+        let heap_tuples = table.map_or(0.0, load);
         let (builder, rows) = loader.finish();
         Phase::Linking.begin();
         let linked = Task::spawn(scope, || builder.finish())
@@ -208,16 +213,22 @@ impl Drop for StopAtEnd<'_> {
 }
 
 /// Reads the table into the loader.
-fn load(loader: &mut Loader<'_, '_>, index: Relation, indexed: IndexedType, table: Table) -> f64 {
+fn load(
+    loader: &mut Loader<'_, '_>,
+    index: Relation,
+    indexed: IndexedType,
+    keys: &Keys,
+    table: Table,
+) -> f64 {
     Phase::Loading.begin();
     progress::update(Parameter::TuplesTotal, table.heap.estimated_rows() as i64);
     let temporary = Temporary::new();
-    let row = |value: Option<Datum>, tid: Tid| {
-        let Some(value) = value else { return };
+    let row = |values: &[Option<Datum>], tid: Tid| {
+        let Some(value) = values[0] else { return };
         temporary.run(|| {
-            // SAFETY: a value of the indexed column, which has this type.
-            let value = unsafe { indexed.read(value) };
-            loader.row(value.vector(), tid);
+            // SAFETY: values of the columns, of which the first has this type.
+            let (value, key) = unsafe { (indexed.read(value), keys.encode(values)) };
+            loader.row(value.vector(), key, tid);
         });
     };
     // SAFETY: PostgreSQL passed the table, its index and the index's description.
@@ -243,17 +254,17 @@ impl Setup {
 struct Sample {
     limit: usize,
     values: Vec<f32>,
-    tids: Vec<Tid>,
+    rows: Vec<(Tid, EncodedKey)>,
 }
 
 impl Sample {
     fn new(params: Params, memory: usize) -> Self {
-        let row = 4 * params.dims as usize;
+        let row = 4 * params.dims as usize + size_of::<EncodedKey>();
         let limit = (SAMPLE_BYTES.min(memory / 4) / row).clamp(1, SAMPLE_ROWS);
         Self {
             limit,
             values: Vec::new(),
-            tids: Vec::new(),
+            rows: Vec::new(),
         }
     }
 }
@@ -274,29 +285,29 @@ struct Loader<'s, 'b> {
 }
 
 impl<'b> Loader<'_, 'b> {
-    fn row(&mut self, x: Vector, tid: Tid) {
+    fn row(&mut self, x: Vector, key: EncodedKey, tid: Tid) {
         let params = self.setup.params;
         insert::check(x, params);
         let builder = match (self.builder.get(), x) {
             (Some(builder), _) => builder,
             (None, Vector::Dense(x)) if params.metric.centred() => {
                 self.sample.values.extend_from_slice(x);
-                self.sample.tids.push(tid);
-                if self.sample.tids.len() == self.sample.limit {
+                self.sample.rows.push((tid, key));
+                if self.sample.rows.len() == self.sample.limit {
                     self.start();
                 }
                 return;
             }
             (None, _) => self.start(),
         };
-        self.push(builder, x, tid);
+        self.push(builder, x, key.row(tid));
     }
 
     /// Chooses the centre and hands on the rows that were kept.
     fn start(&mut self) -> &'b Builder<PgArena> {
         let dims = self.setup.params.dims as usize;
-        let Sample { values, tids, .. } = &mut self.sample;
-        let (values, tids) = (std::mem::take(values), std::mem::take(tids));
+        let Sample { values, rows, .. } = &mut self.sample;
+        let (values, rows) = (std::mem::take(values), std::mem::take(rows));
         let setup = self.setup;
         let builder = self.builder.get_or_init(|| {
             let uncentred = setup.builder(Vec::new());
@@ -305,20 +316,20 @@ impl<'b> Loader<'_, 'b> {
                 None => uncentred,
             }
         });
-        for (x, tid) in values.chunks_exact(dims).zip(tids) {
-            self.push(builder, x.into(), tid);
+        for (x, (tid, key)) in values.chunks_exact(dims).zip(rows) {
+            self.push(builder, x.into(), key.row(tid));
         }
         builder
     }
 
-    fn push(&mut self, builder: &'b Builder<PgArena>, x: Vector, tid: Tid) {
+    fn push(&mut self, builder: &'b Builder<PgArena>, x: Vector, row: Row) {
         if !builder.transform().indexable(x) {
             return;
         }
         let batch = self
             .batch
             .get_or_insert_with(|| Batch::new(builder.layout()));
-        builder.push(batch, x, tid);
+        builder.push(batch, x, row);
         self.rows += 1;
         if batch.is_full() {
             self.dispatch(builder);

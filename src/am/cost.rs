@@ -36,8 +36,9 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| {
             *correlation = 0.0;
-            if (*path).indexorderbys.is_null() && (*path).indexclauses.is_null() {
-                // The index returns rows by distance only.
+            let ordered = !(*path).indexorderbys.is_null();
+            if !ordered && !planner::has_range(path) || planner::wants_null(path) {
+                // The index returns rows by distance only, and only those that have one.
                 *startup = f64::INFINITY;
                 *total = f64::INFINITY;
                 *selectivity = 0.0;
@@ -60,11 +61,16 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 };
                 (f64::from(Options::of(index).m()), size)
             });
-            *startup = startup_cost(&costs, m, size, settings::ef_search() as f64);
+            let ef = settings::ef_search() as f64;
+            let visits = match planner::has_keys(path) {
+                true => filtered_visits(&costs, m, ef),
+                false => visits(&costs, m, ef),
+            };
+            *startup = startup_cost(&costs, m, size, visits);
             // A condition that does not end the scan is checked for each row of the table.
-            let share = match range::ends_scan(path) {
-                true => costs.selectivity,
-                false => 1.0,
+            let share = match planner::has_range(path) && !range::ends_scan(path) {
+                true => 1.0,
+                false => costs.selectivity,
             };
             let whole = costs.whole / costs.selectivity * share;
             *total = whole.max(*startup) + costs.rows * share * visit_cost(&costs, m);
@@ -74,11 +80,26 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     }
 }
 
-/// Cost of finding the nearest `ef` rows, whose values have about `size` bytes.
-fn startup_cost(costs: &Costs, m: f64, size: f64, ef: f64) -> f64 {
+/// Nodes visited to find the nearest `ef` rows.
+fn visits(costs: &Costs, m: f64, ef: f64) -> f64 {
     let levels = (costs.rows.ln() / (32.0 * m).ln()).floor();
     let visits = ef * (VISITS_PER_PLACE + GROWTH * costs.rows.ln()) + levels * VISITS_PER_LEVEL;
-    let visits = visits.min(costs.rows);
+    visits.min(costs.rows)
+}
+
+/// The same of those that meet conditions on key columns: either all of them are visited, which takes less
+/// for each, or a search has more nodes that steer the fewer match.
+fn filtered_visits(costs: &Costs, m: f64, ef: f64) -> f64 {
+    let share = costs.selectivity.max(1e-9);
+    let matching = costs.rows * share;
+    let steering = (hnsw::filtered::COMMON / share).max(hnsw::filtered::STEERING.0);
+    let searched = visits(costs, m, ef * (1.0 + steering));
+    let gathered = matching * visits(costs, m, ef) / ef / hnsw::filtered::GATHERED_PER_NODE;
+    searched.min(gathered.max(1.0))
+}
+
+/// Cost of visiting so many nodes, whose values have about `size` bytes.
+fn startup_cost(costs: &Costs, m: f64, size: f64, visits: f64) -> f64 {
     let mut reading = visits.min(costs.index_pages) * costs.random_page;
     if size > TOAST_THRESHOLD {
         // A sequential scan reads all values, but is charged for the pages of the table only; to

@@ -57,6 +57,9 @@ pub(super) fn describe() -> IndexAmRoutine {
         amstrategies: 0,
         amsupport: super::support::TYPE_INFO,
         amcanorderbyop: true,
+        amcanmulticol: true,
+        amsearcharray: true,
+        amsearchnulls: true,
         // A query need not restrict the first column: it only orders by it.
         amoptionalkey: true,
         amparallelvacuumoptions: pg_sys::VACUUM_OPTION_PARALLEL_BULKDEL as u8,

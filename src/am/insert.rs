@@ -1,5 +1,6 @@
 //! `INSERT`: one row into the index.
 
+use super::keys::Keys;
 use super::metric;
 use super::options::Options;
 use crate::pg::error::{OrRaise, raise};
@@ -7,8 +8,9 @@ use crate::pg::memory::Temporary;
 use crate::pg::random;
 use crate::pg::relation::{PageLock, Relation, tid_of};
 use crate::pg::store::{INSERT_LOCK, PgStore};
+use hnsw::keys::Row;
 use hnsw::layout::MAX_ELEMENTS;
-use hnsw::{Index, Params, Tid, Vector};
+use hnsw::{Index, Params, Vector};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, IndexInfo, IndexUniqueCheck, ItemPointer};
 
@@ -29,7 +31,12 @@ pub unsafe extern "C-unwind" fn aminsert(
                 let index = Relation::new(index);
                 let (_, indexed) = metric::of(index);
                 let temporary = Temporary::new();
-                temporary.run(|| insert(index, indexed.read(*values).vector(), tid_of(&*tid)));
+                temporary.run(|| {
+                    let keys = Keys::of(index);
+                    let key = keys.encode(&index.values(values, nulls));
+                    let x = indexed.read(*values);
+                    insert(index, &keys, x.vector(), key.row(tid_of(&*tid)));
+                });
                 temporary.delete();
             }
             // Not unique, so there is nothing to say.
@@ -58,13 +65,14 @@ pub(super) fn check(x: Vector, params: Params) {
     }
 }
 
-fn insert(relation: Relation, x: Vector, tid: Tid) {
+fn insert(relation: Relation, keys: &Keys, x: Vector, row: Row) {
     let store = PgStore::new(relation);
     let mut lock = PageLock::Share;
     relation.lock_page(INSERT_LOCK, lock);
     let mut index = Index::open(&store).or_raise(relation);
-    if index.needs_centre() {
-        // The first vector becomes the centre, while nobody else inserts.
+    if index.needs_centre() || index.needs_bounds() {
+        // The first vector becomes the centre, and the keys of the first rows the bounds, while
+        // nobody else inserts.
         relation.unlock_page(INSERT_LOCK, lock);
         lock = PageLock::Exclusive;
         relation.lock_page(INSERT_LOCK, lock);
@@ -77,10 +85,15 @@ fn insert(relation: Relation, x: Vector, tid: Tid) {
         {
             index.establish_centre(x).or_raise(relation);
         }
+        if index.needs_bounds() {
+            index
+                .establish_bounds(|key| keys.values(key))
+                .or_raise(relation);
+        }
         let level = hnsw::insert::random_level(random::uniform(), index.layout().level_factor());
         let ef_construction = Options::of(relation).ef_construction();
         index
-            .insert(x, tid, level, ef_construction)
+            .insert(x, row, level, ef_construction)
             .or_raise(relation);
     }
     relation.unlock_page(INSERT_LOCK, lock);

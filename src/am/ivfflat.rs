@@ -109,6 +109,9 @@ fn describe() -> IndexAmRoutine {
         ambuild: Some(ambuild),
         amoptions: Some(amoptions),
         amvalidate: Some(amvalidate),
+        amcanmulticol: false,
+        amsearcharray: false,
+        amsearchnulls: false,
         ..handler::describe()
     }
 }

@@ -9,6 +9,7 @@ mod cost;
 mod handler;
 mod insert;
 pub mod ivfflat;
+mod keys;
 mod metric;
 pub mod options;
 pub mod range;

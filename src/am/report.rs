@@ -27,6 +27,8 @@ pub struct Report {
     pub rows: u64,
     /// Rows read from the table to be compared by their true distance.
     pub compared: u64,
+    /// Rows that did not pass the conditions on key columns.
+    pub rejected: u64,
     /// Nodes and rows left out because they turned up behind farther ones.
     pub late: u64,
     /// Why the last search gave no more rows: `exhausted`, `ef_search`, `max_scan_tuples`,
@@ -41,6 +43,7 @@ impl Report {
         self.nodes += search.visits as u64;
         self.batches += search.batches as u64;
         self.late += search.late as u64;
+        self.rejected += search.rejected as u64;
         self.ended = search.end.map(name).or(beyond.then_some("radius"));
     }
 
@@ -155,6 +158,7 @@ pub mod explain {
             number(c"HNSW Searches", report.batches);
             number(c"HNSW Rows Compared", report.compared);
             number(c"HNSW Too Late", report.late);
+            number(c"HNSW Rows Rejected", report.rejected);
             if let Some(ended) = report.ended {
                 let ended = CString::new(ended).unwrap_or_default();
                 pg_sys::ExplainPropertyText(c"HNSW Scan Ended".as_ptr(), ended.as_ptr(), explain);

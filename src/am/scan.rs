@@ -8,11 +8,12 @@
 //! A scan holds no pin and no lock between calls. Its memory belongs to the context that the scan
 //! was begun in, and is freed with it if the scan is aborted.
 
+use super::keys::Keys;
 use super::report::{Report, warn_if_limited};
 use super::{metric, range, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Found, RowReader};
-use crate::pg::memory::{self, Context};
+use crate::pg::memory::{self, Context, Temporary};
 use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
 use crate::types::Detoasted;
@@ -43,6 +44,8 @@ struct Started {
     check: range::Check,
     /// Came to rows beyond the radius.
     beyond: bool,
+    /// What the filter needs.
+    filter_memory: Temporary,
     /// The order does not matter.
     any_order: bool,
     /// Rows that wait for their turn.
@@ -198,7 +201,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
             };
             report.rows += 1;
             scan.xs_heaptid = pointer_to(row.tid);
-            scan.xs_recheck = started.check.needs(row.upper, started.radius);
+            scan.xs_recheck = row.recheck || started.check.needs(row.upper, started.radius);
             scan.xs_recheckorderby = false;
             if scan.numberOfOrderBys > 0 {
                 *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
@@ -341,6 +344,16 @@ unsafe fn finish(scan: &mut IndexScanDescData) {
             centre.free();
         }
     }
+    // SAFETY: the caller's promise.
+    unsafe { mark_dead(scan, &mut started) }
+    started.filter_memory.delete();
+}
+
+/// Marks the rows that turned out to be dead.
+///
+/// # Safety
+/// As for [`finish`].
+unsafe fn mark_dead(scan: &mut IndexScanDescData, started: &mut Started) {
     if started.dead.is_empty() || !relation::accepts_writes() {
         return;
     }
@@ -447,8 +460,22 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
             settings.resume = Resume::Relaxed;
         }
     }
+    let mut search = Scan::new(query, settings);
+    // SAFETY: the scan's context exists.
+    let filter_memory = unsafe { context.run(Temporary::new) };
+    if scan.numberOfKeys > 0 {
+        // SAFETY: amrescan copied the keys. They stay, as the memory does, until the scan is finished.
+        let filter = unsafe {
+            let keys = std::slice::from_raw_parts_mut(scan.keyData, scan.numberOfKeys as usize);
+            Keys::of(relation).filter(keys, index.bounds(), &filter_memory)
+        };
+        if let Some(filter) = filter {
+            search = search.with_filter(filter);
+        }
+    }
     Started {
-        scan: Scan::new(query, settings),
+        scan: search,
+        filter_memory,
         index,
         _store: store,
         relation,

@@ -1,5 +1,6 @@
 //! What can be asked of the access method: checks of operator classes, properties of indexes.
 
+use super::keys::Strategy;
 use super::support;
 use crate::pg::catalog::{Class, Function, Operator};
 use crate::pg::error::inform;
@@ -57,7 +58,7 @@ pub unsafe extern "C-unwind" fn amproperty(
     }
     // SAFETY: PostgreSQL passes places for the results.
     unsafe {
-        *result = true;
+        *result = column == 1;
         *is_null = false;
     }
     true
@@ -66,6 +67,9 @@ pub unsafe extern "C-unwind" fn amproperty(
 fn problems(class: &Class, purpose: fn(u16) -> Option<Purpose>) -> Vec<String> {
     let functions = class.functions();
     let operators = class.operators();
+    if functions.is_empty() && !operators.iter().any(|o| o.orders) {
+        return operators.iter().filter_map(condition_problem).collect();
+    }
     let mut problems: Vec<String> = functions
         .iter()
         .filter_map(|function| function_problem(function, purpose(function.number)))
@@ -107,6 +111,19 @@ fn function_problem(function: &Function, purpose: Option<Purpose>) -> Option<Str
         let name = function.describe();
         format!("contains function {name} with wrong signature for support number {number}")
     })
+}
+
+/// What is wrong with an operator of a class for a key column.
+fn condition_problem(operator: &Operator) -> Option<String> {
+    let number = operator.strategy.cast_unsigned();
+    let what = if Strategy::from_number(number).is_none() {
+        format!("with invalid strategy number {number}")
+    } else if operator.result() != pg_sys::BOOLOID {
+        "which does not return boolean".into()
+    } else {
+        return None;
+    };
+    Some(format!("contains operator {} {what}", operator.describe()))
 }
 
 fn operator_problem(operator: &Operator) -> Option<String> {

@@ -12,6 +12,11 @@ unsafe extern "C-unwind" {
 }
 
 unsafe extern "C-unwind" {
+    /// Infinite where the number is too large.
+    pub fn numeric_float8_no_overflow(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
+}
+
+unsafe extern "C-unwind" {
     fn check_amproc_signature(
         funcid: Oid,
         restype: Oid,

@@ -33,6 +33,17 @@ impl Temporary {
         }
     }
 
+    /// Calls `f` with this as the current context, and keeps what it allocated there.
+    pub fn keep<R>(&self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: the context is alive. After an error PostgreSQL sets the current context itself.
+        unsafe {
+            let old = pg_sys::MemoryContextSwitchTo(self.0);
+            let result = f();
+            pg_sys::MemoryContextSwitchTo(old);
+            result
+        }
+    }
+
     /// Frees the context.
     pub fn delete(self) {
         // SAFETY: it is not the current context and nothing uses it any more.

@@ -9,6 +9,7 @@
 //! | [`fetch`] | rows of the table behind an index |
 //! | [`ffi`] | functions that the bindings lack, or guard without need |
 //! | [`interrupts`] | cancellation |
+//! | [`key`] | values of key columns: as bytes, numbers and hashes |
 //! | [`memory`] | memory contexts |
 //! | [`planner`] | what the planner knows of an index; conditions derived for one |
 //! | [`progress`] | `pg_stat_progress_create_index` |
@@ -30,6 +31,7 @@ pub mod error;
 pub mod fetch;
 mod ffi;
 pub mod interrupts;
+pub mod key;
 pub mod memory;
 pub mod planner;
 pub mod progress;

@@ -53,6 +53,58 @@ pub unsafe fn costs(root: *mut PlannerInfo, path: *mut IndexPath, loop_count: f6
     }
 }
 
+/// Whether a path gives conditions on columns behind the first to its index.
+///
+/// # Safety
+/// As for [`costs`].
+pub unsafe fn has_keys(path: *mut IndexPath) -> bool {
+    // SAFETY: the caller's promise; the list is of this type.
+    unsafe {
+        let clauses = elements::<pg_sys::IndexClause>((*path).indexclauses);
+        clauses.into_iter().any(|clause| (*clause).indexcol > 0)
+    }
+}
+
+/// Whether a path gives a condition on the distance to its index.
+///
+/// # Safety
+/// As for [`costs`].
+pub unsafe fn has_range(path: *mut IndexPath) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { !keys(path).0.is_empty() }
+}
+
+/// Whether a path asks for rows whose first column is NULL.
+///
+/// # Safety
+/// As for [`costs`].
+pub unsafe fn wants_null(path: *mut IndexPath) -> bool {
+    // SAFETY: the caller's promise; the tag says what a condition is.
+    unsafe {
+        first_column(path).into_iter().any(|condition| {
+            (*condition).type_ == NodeTag::T_NullTest
+                && (*condition.cast::<pg_sys::NullTest>()).nulltesttype
+                    == pg_sys::NullTestType::IS_NULL
+        })
+    }
+}
+
+/// Conditions that a path gives to its index on the first column.
+///
+/// # Safety
+/// As for [`costs`].
+unsafe fn first_column(path: *mut IndexPath) -> Vec<*mut Node> {
+    // SAFETY: the caller's promise; lists are of these types.
+    unsafe {
+        elements::<pg_sys::IndexClause>((*path).indexclauses)
+            .into_iter()
+            .filter(|clause| (**clause).indexcol == 0)
+            .flat_map(|clause| elements::<RestrictInfo>((*clause).indexquals))
+            .map(|condition| (*condition).clause.cast())
+            .collect()
+    }
+}
+
 /// Opens the index of a path, which the planner has locked.
 ///
 /// # Safety
@@ -118,18 +170,16 @@ unsafe fn list_of<T>(nodes: impl IntoIterator<Item = *mut T>) -> *mut List {
     nodes.into_iter().fold(std::ptr::null_mut(), append)
 }
 
-/// The conditions that a path gives to its index, and what it orders by.
+/// The conditions on the distance that a path gives to its index, and what it orders by.
 ///
 /// # Safety
 /// As for [`costs`].
 pub unsafe fn keys(path: *mut IndexPath) -> (Vec<*mut Node>, Vec<*mut Node>) {
     // SAFETY: the caller's promise; lists are of these types.
     unsafe {
-        let conditions = elements::<pg_sys::IndexClause>((*path).indexclauses)
-            .into_iter()
-            .flat_map(|clause| elements::<RestrictInfo>((*clause).indexquals))
-            .map(|condition| (*condition).clause.cast());
-        (conditions.collect(), elements((*path).indexorderbys))
+        let mut conditions = first_column(path);
+        conditions.retain(|&condition| operator_call(condition).is_some());
+        (conditions, elements((*path).indexorderbys))
     }
 }
 

@@ -67,13 +67,35 @@ impl Relation {
 
     /// Type and type modifier of the first column.
     pub fn first_column(self) -> (Oid, i32) {
+        self.column(0)
+    }
+
+    /// Columns of an index.
+    pub fn columns(self) -> usize {
+        // SAFETY: the relation is an open index.
+        unsafe { (*(*self.0).rd_index).indnatts as usize }
+    }
+
+    /// Type and type modifier of a column, counted from 0.
+    pub fn column(self, i: usize) -> (Oid, i32) {
+        let number = i as i16 + 1;
         let (mut type_oid, mut typmod, mut collation) = (Oid::INVALID, -1, Oid::INVALID);
         // SAFETY: the relation is open; the pointers are to locals.
         unsafe {
             let oid = (*self.0).rd_id;
-            pg_sys::get_atttypetypmodcoll(oid, 1, &mut type_oid, &mut typmod, &mut collation);
+            pg_sys::get_atttypetypmodcoll(oid, number, &mut type_oid, &mut typmod, &mut collation);
         }
         (type_oid, typmod)
+    }
+
+    /// A row's values of the columns of an index.
+    ///
+    /// # Safety
+    /// Both arrays have as many entries as the index has columns.
+    pub unsafe fn values(self, values: *const Datum, nulls: *const bool) -> Vec<Option<Datum>> {
+        // SAFETY: the caller's promise.
+        let value = |i| unsafe { (!*nulls.add(i)).then(|| *values.add(i)) };
+        (0..self.columns()).map(value).collect()
     }
 
     /// Options as [`crate::am::options`] parsed them, if any were given.
@@ -306,19 +328,19 @@ impl Relation {
         dead && !visible
     }
 
-    /// Calls `row` for each row of a table that an index over it is to have, with the value of the
-    /// first column; returns how many rows the table has.
+    /// Calls `row` for each row of a table that an index over it is to have, with the values of its
+    /// columns; returns how many rows the table has.
     ///
     /// # Safety
     /// `info` describes `index`, which is an index on this table.
-    pub unsafe fn scan_for_index<F: FnMut(Option<Datum>, Tid)>(
+    pub unsafe fn scan_for_index<F: FnMut(&[Option<Datum>], Tid)>(
         self,
         index: Relation,
         info: *mut pg_sys::IndexInfo,
         mut row: F,
     ) -> f64 {
-        unsafe extern "C-unwind" fn call<F: FnMut(Option<Datum>, Tid)>(
-            _index: pg_sys::Relation,
+        unsafe extern "C-unwind" fn call<F: FnMut(&[Option<Datum>], Tid)>(
+            index: pg_sys::Relation,
             tid: ItemPointer,
             values: *mut Datum,
             nulls: *mut bool,
@@ -328,8 +350,8 @@ impl Relation {
             // SAFETY: PostgreSQL passes valid arrays, and the state it was given.
             unsafe {
                 pg_sys::panic::pgrx_extern_c_guard(move || {
-                    let value = (!*nulls).then(|| *values);
-                    (*state.cast::<F>())(value, tid_of(&*tid))
+                    let values = Relation::new(index).values(values, nulls);
+                    (*state.cast::<F>())(&values, tid_of(&*tid))
                 })
             }
         }

@@ -69,7 +69,11 @@ fn main() {
     };
     let efc = number(6, 64);
     let filter = args.get(8).is_some_and(|s| s == "filter");
-    let numbers: Vec<[f64; 2]> = if filter { numbers(&base, n, d) } else { Vec::new() };
+    let numbers: Vec<[f64; 2]> = if filter {
+        numbers(&base, n, d)
+    } else {
+        Vec::new()
+    };
     let params = Params {
         dims: d as u32,
         m: number(5, 16) as u16,
@@ -222,7 +226,10 @@ fn numbers(base: &[f32], n: usize, d: usize) -> Vec<[f64; 2]> {
         .into_par_iter()
         .map(|i| {
             let free = hnsw::transform::splitmix64(i as u64) % 10_000;
-            [free as f64, region(base, &base[i * d..(i + 1) * d], d) as f64]
+            [
+                free as f64,
+                region(base, &base[i * d..(i + 1) * d], d) as f64,
+            ]
         })
         .collect()
 }
@@ -248,39 +255,42 @@ fn filtered(
     d: usize,
 ) {
     use rayon::prelude::*;
-    let own: Vec<usize> = queries.chunks_exact(d).map(|q| region(base, q, d)).collect();
-    let conditions: Vec<(String, usize, Box<dyn Fn(usize) -> (f64, f64) + Sync>)> = [
-        10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 1,
-    ]
-    .iter()
-    .map(|&share| {
-        let to = f64::from(share - 1);
-        let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |_| (0.0, to));
-        (format!("free {:6.2} %", f64::from(share) / 100.0), 0, range)
-    })
-    .chain([
-        {
-            let own = own.clone();
-            let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> =
-                Box::new(move |q| (own[q] as f64, own[q] as f64));
-            ("own region  ".to_string(), 1, range)
-        },
-        {
-            let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |q| {
-                let other = (own[q] + 37) % REGIONS;
-                (other as f64, other as f64)
-            });
-            ("other region".to_string(), 1, range)
-        },
-    ])
-    .collect();
+    let own: Vec<usize> = queries
+        .chunks_exact(d)
+        .map(|q| region(base, q, d))
+        .collect();
+    let conditions: Vec<(String, usize, Box<dyn Fn(usize) -> (f64, f64) + Sync>)> =
+        [10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 1]
+            .iter()
+            .map(|&share| {
+                let to = f64::from(share - 1);
+                let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |_| (0.0, to));
+                (format!("free {:6.2} %", f64::from(share) / 100.0), 0, range)
+            })
+            .chain([
+                {
+                    let own = own.clone();
+                    let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> =
+                        Box::new(move |q| (own[q] as f64, own[q] as f64));
+                    ("own region  ".to_string(), 1, range)
+                },
+                {
+                    let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |q| {
+                        let other = (own[q] + 37) % REGIONS;
+                        (other as f64, other as f64)
+                    });
+                    ("other region".to_string(), 1, range)
+                },
+            ])
+            .collect();
     for (name, column, range) in &conditions {
         let truth: Vec<Vec<usize>> = queries
             .par_chunks_exact(d)
             .enumerate()
             .map(|(q, x)| {
                 let (from, to) = range(q);
-                let matching = (0..numbers.len()).filter(|&i| (from..=to).contains(&numbers[i][*column]));
+                let matching =
+                    (0..numbers.len()).filter(|&i| (from..=to).contains(&numbers[i][*column]));
                 let mut all: Vec<(f32, usize)> = matching
                     .map(|i| (-cosine(x, &base[i * d..(i + 1) * d]), i))
                     .collect();
@@ -298,7 +308,8 @@ fn filtered(
                 let filter = Filter {
                     tests: vec![(column, Test::between(index.bounds(), column, from, to))],
                     rows: Box::new(move |key: &[u8]| {
-                        let value = f64::from_ne_bytes(key[8 * column..][..8].try_into().expect("8 bytes"));
+                        let value =
+                            f64::from_ne_bytes(key[8 * column..][..8].try_into().expect("8 bytes"));
                         match (from..=to).contains(&value) {
                             true => Verdict::Yes,
                             false => Verdict::No,

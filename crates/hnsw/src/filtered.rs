@@ -10,6 +10,7 @@
 //! all nodes matches. So the rarer the matches, the more nodes steer; where they are so few
 //! that to visit all of them is less work, that is done: the map ([`crate::map`]) names them.
 
+use crate::Result;
 use crate::index::{Index, Visit, With};
 use crate::keys::Filter;
 use crate::map::Estimate;
@@ -17,15 +18,14 @@ use crate::query::Query;
 use crate::record::NodeId;
 use crate::search::Frontier;
 use crate::store::PageStore;
-use crate::Result;
 
 /// If this share of nodes matches, as many steer as the beam has.
-const COMMON: f64 = 0.1;
+pub const COMMON: f64 = 0.1;
 /// Steering nodes for each in the beam, at least and at most.
-const STEERING: (f64, f64) = (0.5, 64.0);
+pub const STEERING: (f64, f64) = (0.5, 64.0);
 /// Matching nodes that are visited in the time that a search takes for one node of its beams: it
 /// visits three nodes for each of them, and scores their neighbours.
-const GATHERED_PER_NODE: f64 = 9.0;
+pub const GATHERED_PER_NODE: f64 = 9.0;
 /// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
 /// the query, they are far from it together.
 const SEEDS: usize = 8;

@@ -1,11 +1,11 @@
 //! An open index: its layout, transform and entry point, and how a page of it is visited.
 
 use crate::chain::{self, Owner};
+use crate::keys::{Bounds, Code, KeyValue, Sketch};
 use crate::layout::{LaneCode, Layout};
 use crate::page::{
     Body, CENTRE_COORDS, HEADER_SIZE, Meta, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
 };
-use crate::keys::{Bounds, Code, Sketch};
 use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind};
 use crate::store::PageStore;
@@ -13,6 +13,9 @@ use crate::transform::Transform;
 use crate::{Error, Params, Result};
 use distance::Kernels;
 use std::mem::size_of;
+
+/// Rows that an index created empty has, about, when it gets bounds of key columns.
+const ROWS_FOR_BOUNDS: u32 = 1000;
 
 /// An index that was opened for one operation.
 pub struct Index<'s, S> {
@@ -183,6 +186,51 @@ impl<'s, S: PageStore> Index<'s, S> {
         Ok(())
     }
 
+    /// Whether an insert is to choose the bounds of key columns: the index was created without rows,
+    /// and has some now.
+    pub fn needs_bounds(&self) -> bool {
+        let l = &self.layout;
+        let enough = ROWS_FOR_BOUNDS / l.slots as u32 * l.unit_pages();
+        l.key_columns() > 0
+            && !self.bounds.are_known()
+            && self.store.blocks() > l.first_block() + enough
+    }
+
+    /// Makes the keys of the first rows the bounds of key columns; `values` says what sketches are
+    /// made from. No other insert may run. Rows that are there already keep sketches that match
+    /// everything.
+    pub fn establish_bounds(&mut self, values: impl Fn(&[u8]) -> Vec<KeyValue>) -> Result<()> {
+        let l = &self.layout;
+        let Some(bounds_block) = l.bounds_block() else {
+            return Ok(());
+        };
+        let mut rows = Vec::new();
+        for block in l.first_block()..self.store.blocks() {
+            self.store.read(block, |body| {
+                if body.header().kind != PageKind::Nodes as u16 {
+                    return Ok(());
+                }
+                for slot in 0..l.slots {
+                    let record = Record::new(l, body, block, slot)?;
+                    if record.is_node(0) {
+                        rows.extend_from_slice(record.rows());
+                    }
+                }
+                Ok(())
+            })??;
+        }
+        let keys = rows.chunks_exact(l.row_size).map(|row| &row[6..]);
+        let values: Vec<KeyValue> = keys.flat_map(values).collect();
+        let bounds = Bounds::new(l.key_columns(), &values);
+        self.store.write(bounds_block, |body| {
+            body.expect(PageKind::Bounds, bounds_block)?;
+            bounds.write(body);
+            Ok(())
+        })?;
+        self.bounds = bounds;
+        Ok(())
+    }
+
     /// Reads the entry point anew.
     pub(crate) fn refresh(&mut self) -> Result<()> {
         self.meta = self.store.read(Meta::BLOCK, Meta::read)??;
@@ -286,8 +334,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         };
         let header = visit.header;
         let keep = with == With::Vector;
-        let Some(own) = self.own_apart(query, id, &header, rest, &mut visit.vector, keep)?
-        else {
+        let Some(own) = self.own_apart(query, id, &header, rest, &mut visit.vector, keep)? else {
             return Ok(false);
         };
         visit.settle(own);

@@ -212,7 +212,10 @@ impl Bounds {
         }
         let all: &[f64] = bytemuck::cast_slice(&rest[..columns * BOUNDS_SIZE]);
         if all.iter().any(|x| !x.is_finite()) {
-            return Err(Error::corrupted(block, "bounds of key columns are not finite"));
+            return Err(Error::corrupted(
+                block,
+                "bounds of key columns are not finite",
+            ));
         }
         Ok(Self(all.as_chunks().0.to_vec()))
     }
@@ -254,7 +257,11 @@ fn place(bounds: &[f64; SEGMENTS + 1], x: f64) -> Code {
     } else {
         let segment = bounds[1..SEGMENTS].partition_point(|&b| b <= x);
         let (from, to) = (bounds[segment], bounds[segment + 1]);
-        let part = if to > from { (x - from) / (to - from) } else { 0.0 };
+        let part = if to > from {
+            (x - from) / (to - from)
+        } else {
+            0.0
+        };
         FIRST + segment * STEPS + (part.clamp(0.0, 1.0) * (STEPS - 1) as f64) as usize
     };
     (code as Code).clamp(LEAST, GREATEST)
@@ -265,8 +272,8 @@ fn place(bounds: &[f64; SEGMENTS + 1], x: f64) -> Code {
 pub enum Test {
     /// In one of these ranges.
     In(Vec<RangeInclusive<Code>>),
-    /// All bits of one of these sets.
-    Holds(Vec<Code>),
+    /// All of these bits.
+    Holds(Code),
     /// One of these bits.
     Meets(Code),
 }
@@ -286,8 +293,11 @@ impl Test {
 
     /// Values that may equal one of these.
     pub fn equal(bounds: &Bounds, column: usize, values: &[KeyValue]) -> Self {
-        let codes = values.iter().map(|&v| bounds.code(column, v));
-        Test::In(codes.map(|code| code..=code).collect())
+        let codes = values.iter().map(|&v| match bounds.code(column, v) {
+            ANY => LEAST..=GREATEST,
+            code => code..=code,
+        });
+        Test::In(codes.collect())
     }
 
     /// NULL.
@@ -300,20 +310,48 @@ impl Test {
         Test::Meets(value.as_code() & !NULL)
     }
 
-    /// Sets that may hold all elements of one of these.
-    pub fn holds(values: &[KeyValue]) -> Self {
-        Test::Holds(values.iter().map(|v| v.as_code()).collect())
+    /// Sets that may hold all elements of that of `value`.
+    pub fn holds(value: KeyValue) -> Self {
+        Test::Holds(value.as_code())
+    }
+
+    /// Numbers up to this one; `None` if it is none.
+    pub fn up_to(bounds: &Bounds, column: usize, value: KeyValue) -> Option<Self> {
+        let to = value.as_number()?;
+        Some(Self::between(bounds, column, f64::NEG_INFINITY, to))
+    }
+
+    /// Numbers from this one on; `None` if it is none.
+    pub fn from(bounds: &Bounds, column: usize, value: KeyValue) -> Option<Self> {
+        let from = value.as_number()?;
+        Some(Self::between(bounds, column, from, f64::INFINITY))
+    }
+
+    /// How many codes pass, about: what rules out most is to be asked first.
+    pub fn breadth(&self) -> usize {
+        match self {
+            Test::In(ranges) => ranges.iter().map(|range| range.len()).sum(),
+            Test::Holds(_) | Test::Meets(_) => usize::from(ANY) / 4,
+        }
     }
 
     /// Calls `f` with the places of the codes that may match.
     pub(crate) fn select(&self, codes: &[Code], mut f: impl FnMut(usize)) {
         match self {
             Test::In(ranges) if ranges.len() == 1 => {
-                let (least, span) = (*ranges[0].start(), ranges[0].end().wrapping_sub(*ranges[0].start()));
+                let (least, span) = (
+                    *ranges[0].start(),
+                    ranges[0].end().wrapping_sub(*ranges[0].start()),
+                );
                 let empty = ranges[0].is_empty();
-                select(codes, |c| !empty & (c.wrapping_sub(least) <= span) | (c == ANY), f);
+                select(
+                    codes,
+                    |c| !empty & (c.wrapping_sub(least) <= span) | (c == ANY),
+                    f,
+                );
             }
             Test::Meets(bits) => select(codes, |c| c & bits != 0, f),
+            Test::Holds(bits) => select(codes, |c| c & bits == *bits, f),
             _ => select(codes, |c| self.admits(c), &mut f),
         }
     }
@@ -324,7 +362,7 @@ impl Test {
         match self {
             _ if code == ANY => true,
             Test::In(ranges) => ranges.iter().any(|range| range.contains(&code)),
-            Test::Holds(sets) => sets.iter().any(|&set| code & set == set),
+            Test::Holds(bits) => code & bits == *bits,
             Test::Meets(bits) => code & bits != 0,
         }
     }
@@ -366,7 +404,9 @@ impl Filter {
     /// Whether a node with these codes may have matching rows.
     #[inline]
     pub fn may_match(&self, codes: &[Code]) -> bool {
-        self.tests.iter().all(|(column, test)| test.admits(codes[*column]))
+        self.tests
+            .iter()
+            .all(|(column, test)| test.admits(codes[*column]))
     }
 }
 
@@ -433,10 +473,10 @@ mod tests {
         assert!(Test::null().admits(NULL) && !Test::null().admits(code(0.0)));
 
         let set = |hashes: &[u32]| KeyValue::set(hashes.iter().copied());
-        assert!(Test::holds(&[set(&[1, 2])]).admits(set(&[1, 2, 3]).as_code()));
+        assert!(Test::holds(set(&[1, 2])).admits(set(&[1, 2, 3]).as_code()));
         assert!(Test::meets(set(&[1, 7])).admits(set(&[7, 9]).as_code()));
         assert!(!Test::meets(set(&[])).admits(set(&[7, 9]).as_code()));
-        assert!(Test::holds(&[set(&[])]).admits(set(&[]).as_code()));
+        assert!(Test::holds(set(&[])).admits(set(&[]).as_code()));
     }
 
     #[test]

@@ -303,7 +303,11 @@ impl Layout {
         // A sparse vector has what the other parts leave of the slot.
         let vector_size = match sparse {
             true => {
-                let slots = if 2 * fixed > CONTENT_SIZE / SPARSE_SLOTS { 1 } else { SPARSE_SLOTS };
+                let slots = if 2 * fixed > CONTENT_SIZE / SPARSE_SLOTS {
+                    1
+                } else {
+                    SPARSE_SLOTS
+                };
                 (CONTENT_SIZE / slots / 8 * 8 - fixed) / 8 * 8
             }
             false => padded * params.storage.width() / 8,
@@ -495,7 +499,10 @@ mod tests {
                         }
                         let l = Layout::new(params);
                         assert!(l.slots >= 1 && l.used() <= crate::page::BODY_SIZE);
-                        assert!(l.rows.end <= l.record_size && l.inline_rows >= if keys.width > 100 { 1 } else { MIN_ROWS });
+                        assert!(
+                            l.rows.end <= l.record_size
+                                && l.inline_rows >= if keys.width > 100 { 1 } else { MIN_ROWS }
+                        );
                         assert!(l.vector_pages == 0 || l.slots == 1);
                         assert!(
                             l.vector_pages > 0

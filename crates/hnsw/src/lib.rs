@@ -34,7 +34,7 @@ pub mod chain;
 pub mod check;
 pub mod code;
 mod error;
-mod filtered;
+pub mod filtered;
 pub mod index;
 pub mod insert;
 pub mod keys;

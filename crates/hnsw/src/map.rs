@@ -9,13 +9,13 @@
 //! a node's codes before it ends, so that no committed row is without. (A search that runs meanwhile
 //! need not see the row.)
 
+use crate::Result;
 use crate::index::Index;
 use crate::keys::{ANY, Code, Filter, MAX_COLUMNS, NOTHING, NULL, Sketch, Test};
 use crate::layout::Layout;
 use crate::page::{Body, CONTENT_SIZE, HEADER_SIZE, PageKind};
 use crate::record::NodeId;
 use crate::store::PageStore;
-use crate::Result;
 
 /// Pages that tell how many nodes may match.
 const SAMPLED: u32 = 8;
@@ -192,7 +192,11 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// All nodes that may match; `None` if there are more than `limit`.
-    pub(crate) fn all_matching(&self, filter: &Filter, limit: usize) -> Result<Option<Vec<NodeId>>> {
+    pub(crate) fn all_matching(
+        &self,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Option<Vec<NodeId>>> {
         let mut found = Vec::new();
         for map in self.map_pages() {
             self.store.check_interrupts();

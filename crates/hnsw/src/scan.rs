@@ -471,7 +471,9 @@ impl Scan {
         match filtered.start(index, self.ef)? {
             Start::Gather => self.gather(index),
             Start::Search(seeds) => {
-                seeds.into_iter().for_each(|id| self.frontier.beam.start(id));
+                seeds
+                    .into_iter()
+                    .for_each(|id| self.frontier.beam.start(id));
                 Ok(false)
             }
         }

@@ -188,7 +188,8 @@ fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, row: &[u8]) ->
     let (block, slot) = l.locate(id);
     index.store.write(block, |body| {
         let list = rows_of(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
-        let Some((mut header, rows)) = list.filter(|(h, _)| (h.count as usize) < capacity(l)) else {
+        let Some((mut header, rows)) = list.filter(|(h, _)| (h.count as usize) < capacity(l))
+        else {
             return Ok(false);
         };
         let rows = [rows, row].concat();

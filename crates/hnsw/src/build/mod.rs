@@ -341,7 +341,10 @@ impl<A: Arena> Builder<A> {
         let (block, i) = self.block(node);
         let size = self.key_size();
         let (values, key) = block.keys[i * size..][..size].split_at(8 * self.layout.key_columns());
-        (bytemuck::cast_slice(values), &key[..self.layout.params.keys.width.into()])
+        (
+            bytemuck::cast_slice(values),
+            &key[..self.layout.params.keys.width.into()],
+        )
     }
 
     fn block(&self, node: u32) -> (&Block<A>, usize) {

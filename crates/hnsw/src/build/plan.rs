@@ -236,7 +236,10 @@ impl<A: Arena> Plan<'_, A> {
     }
 
     fn sketch(&self, node: u32) -> Sketch {
-        self.sketches.get(node as usize).copied().unwrap_or_default()
+        self.sketches
+            .get(node as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The node and level whose record has a position.

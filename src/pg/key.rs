@@ -1,0 +1,390 @@
+//! Values of key columns: as bytes of a fixed size, as numbers and as hashes.
+//!
+//! A value takes one byte that says what follows ([`State`]), and as many as its column has for
+//! all values. A value that is longer leaves a hash there, and only the table has it.
+
+use hnsw::keys::KeyValue;
+use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
+use pgrx::varlena::{vardata_any, varsize_any_exhdr};
+use std::slice;
+
+/// Bytes for values of variable length.
+const TEXT_WIDTH: usize = 40;
+const NUMERIC_WIDTH: usize = 16;
+const NETWORK_WIDTH: usize = 20;
+const ARRAY_WIDTH: usize = 48;
+
+/// What the bytes of a value are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum State {
+    Null = 0,
+    Whole = 1,
+    /// Only its hash.
+    Hash = 2,
+}
+
+/// How sketches see the values of a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Number(Scale),
+    Hash,
+    /// An array, as the set of its elements.
+    Set,
+}
+
+/// A line of numbers: values of types on one line can be compared with each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scale {
+    Plain,
+    /// Microseconds from 2000 on, without a time zone.
+    Local,
+    /// The same with one.
+    Zoned,
+    Daytime,
+    Uuid,
+}
+
+/// A column of an index behind the first.
+pub struct KeyColumn {
+    /// Type that the operator class is for.
+    input: Oid,
+    length: i16,
+    by_value: bool,
+    collation: Oid,
+    kind: Kind,
+    /// Hashes values, or elements of arrays, if their type can be hashed.
+    hash: Option<*mut FmgrInfo>,
+    /// Bytes of a value, without the one that says what they are.
+    width: usize,
+}
+
+/// A value from an index.
+pub enum Stored {
+    /// NULL.
+    Null,
+    /// The value, which lives as long as the buffer that it was read into.
+    Whole(Datum),
+    /// Too long a value, by its hash.
+    Hash(u32),
+}
+
+/// Aligned room for a value by reference.
+pub type Scratch = [u64; 8];
+
+const _: () = assert!(size_of::<Scratch>() > TEXT_WIDTH && size_of::<Scratch>() > ARRAY_WIDTH);
+
+impl KeyColumn {
+    /// The columns of an index behind the first.
+    pub fn all(index: super::relation::Relation) -> Vec<KeyColumn> {
+        (1..index.columns()).map(|i| Self::new(index, i)).collect()
+    }
+
+    fn new(index: super::relation::Relation, i: usize) -> KeyColumn {
+        let (type_oid, _) = index.column(i);
+        let (mut length, mut by_value) = (0, false);
+        // SAFETY: the relation is an open index, whose arrays have an entry for each column; the
+        // pointers are to locals.
+        let (input, collation) = unsafe {
+            pg_sys::get_typlenbyval(type_oid, &mut length, &mut by_value);
+            let index = index.as_ptr();
+            (
+                *(*index).rd_opcintype.add(i),
+                *(*index).rd_indcollation.add(i),
+            )
+        };
+        let kind = kind(input);
+        // SAFETY: look-ups by OID; entries of the type cache stay for the life of the session.
+        let hash = unsafe {
+            let base = pg_sys::getBaseType(type_oid);
+            let hashed = match kind {
+                Kind::Set => pg_sys::get_element_type(base),
+                _ => base,
+            };
+            let entry = pg_sys::lookup_type_cache(hashed, pg_sys::TYPECACHE_HASH_PROC_FINFO as i32);
+            let function = &raw mut (*entry).hash_proc_finfo;
+            ((*function).fn_oid != Oid::INVALID).then_some(function)
+        };
+        let width = match (length, input) {
+            (1.., _) => length as usize,
+            (_, pg_sys::NUMERICOID) => NUMERIC_WIDTH,
+            (_, pg_sys::INETOID) => NETWORK_WIDTH,
+            _ if kind == Kind::Set => ARRAY_WIDTH,
+            _ => TEXT_WIDTH,
+        };
+        KeyColumn {
+            input,
+            length,
+            by_value,
+            collation,
+            kind,
+            hash,
+            width,
+        }
+    }
+
+    /// Bytes of a value.
+    pub fn width(&self) -> usize {
+        1 + self.width
+    }
+
+    /// Whether its conditions are on sets.
+    pub fn is_set(&self) -> bool {
+        self.kind == Kind::Set
+    }
+
+    /// Whether a type is the one that the operator class is for.
+    pub fn is_input(&self, type_oid: Oid) -> bool {
+        type_oid == self.input
+    }
+
+    /// Whether values are passed as they are, so that operators on them allocate nothing.
+    pub fn is_by_value(&self) -> bool {
+        self.by_value
+    }
+
+    /// Appends a value, and returns what sketches see of it.
+    ///
+    /// # Safety
+    /// `value` is one of the column.
+    pub unsafe fn encode(&self, value: Option<Datum>, to: &mut Vec<u8>) -> KeyValue {
+        let end = to.len() + self.width();
+        let Some(value) = value else {
+            to.push(State::Null as u8);
+            to.resize(end, 0);
+            return KeyValue::NULL;
+        };
+        // SAFETY: the caller's promise; `bytes_of` and `detoasted` keep what they return alive for
+        // the life of the current memory context.
+        unsafe {
+            let value = self.detoasted(value);
+            let bytes = self.bytes_of(&value);
+            match bytes.len() <= self.width {
+                true => {
+                    to.push(State::Whole as u8);
+                    to.extend_from_slice(&bytes);
+                }
+                false => {
+                    to.push(State::Hash as u8);
+                    to.extend_from_slice(&self.hash(value).to_ne_bytes());
+                }
+            }
+            to.resize(end, 0);
+            self.sketched(value, self.input).unwrap_or(KeyValue::NULL)
+        }
+    }
+
+    /// Uncompressed and not out of line.
+    ///
+    /// # Safety
+    /// As for [`Self::encode`].
+    unsafe fn detoasted(&self, value: Datum) -> Datum {
+        match self.length {
+            // SAFETY: the caller's promise.
+            -1 => unsafe { Datum::from(pg_sys::pg_detoast_datum_packed(value.cast_mut_ptr())) },
+            _ => value,
+        }
+    }
+
+    /// The bytes that stand for a detoasted value; of variable length with a header of one byte, or
+    /// none if they are too many for that.
+    ///
+    /// # Safety
+    /// As for [`Self::encode`].
+    unsafe fn bytes_of(&self, value: &Datum) -> Vec<u8> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.length {
+                -1 => {
+                    let start: *const pg_sys::varlena = value.cast_mut_ptr();
+                    let size = varsize_any_exhdr(start);
+                    let payload = slice::from_raw_parts(vardata_any(start).cast::<u8>(), size);
+                    let mut bytes = vec![0; 1 + size];
+                    bytes[1..].copy_from_slice(payload);
+                    if size < self.width {
+                        pgrx::varlena::set_varsize_short(
+                            bytes.as_mut_ptr().cast(),
+                            bytes.len() as i32,
+                        );
+                    }
+                    bytes
+                }
+                length if self.by_value => {
+                    let all = (value.value() as u64).to_le_bytes();
+                    all[..length as usize].to_vec()
+                }
+                length => {
+                    slice::from_raw_parts(value.cast_mut_ptr::<u8>(), length as usize).to_vec()
+                }
+            }
+        }
+    }
+
+    /// A value from the bytes that stand for it.
+    pub fn decode(&self, bytes: &[u8], scratch: &mut Scratch) -> Stored {
+        let (state, bytes) = (bytes[0], &bytes[1..self.width()]);
+        if state == State::Null as u8 {
+            return Stored::Null;
+        }
+        if state != State::Whole as u8 {
+            let mut hash = [0; 4];
+            hash.copy_from_slice(&bytes[..4]);
+            return Stored::Hash(u32::from_ne_bytes(hash));
+        }
+        if self.by_value {
+            let mut all = [0; 8];
+            all[..bytes.len()].copy_from_slice(bytes);
+            return Stored::Whole(Datum::from(u64::from_le_bytes(all)));
+        }
+        let room: &mut [u8] = bytemuck::cast_slice_mut(scratch);
+        room[..bytes.len()].copy_from_slice(bytes);
+        // What a page says of its length must not lead beyond the bytes.
+        if self.length == -1 && !is_short(room[0], self.width) {
+            return Stored::Hash(0);
+        }
+        Stored::Whole(Datum::from(room.as_ptr()))
+    }
+
+    /// What sketches see of an operator's argument of type `subtype`; `None` if they cannot tell.
+    ///
+    /// # Safety
+    /// `value` is of that type, or of the column's if it is not valid.
+    pub unsafe fn sketched(&self, value: Datum, subtype: Oid) -> Option<KeyValue> {
+        let same = subtype == Oid::INVALID || subtype == self.input;
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.kind {
+                Kind::Number(scale) => {
+                    let of = if same { self.input } else { subtype };
+                    (kind(of) == Kind::Number(scale)).then(|| KeyValue::number(number(value, of)))
+                }
+                Kind::Hash if same || pg_sys::IsBinaryCoercible(subtype, self.input) => {
+                    self.hash.map(|_| KeyValue::hash(self.hash(value)))
+                }
+                Kind::Hash => None,
+                Kind::Set => self.hash.map(|function| {
+                    let elements = elements(value);
+                    let hash = |value| self.call_hash(function, value);
+                    KeyValue::set(elements.into_iter().flatten().map(hash))
+                }),
+            }
+        }
+    }
+
+    /// A hash that equal values share; zero if there is none.
+    ///
+    /// # Safety
+    /// `value` is one of the column.
+    pub unsafe fn hash(&self, value: Datum) -> u32 {
+        match self.hash {
+            // SAFETY: the caller's promise.
+            Some(function) if self.kind != Kind::Set => unsafe { self.call_hash(function, value) },
+            _ => 0,
+        }
+    }
+
+    /// # Safety
+    /// `value` is of the type of `function`.
+    unsafe fn call_hash(&self, function: *mut FmgrInfo, value: Datum) -> u32 {
+        // SAFETY: the caller's promise. Types without a collation do not look at it.
+        unsafe { pg_sys::FunctionCall1Coll(function, self.collation, value).value() as u32 }
+    }
+}
+
+/// Whether this byte is the header of a value of at most `width` bytes.
+fn is_short(first: u8, width: usize) -> bool {
+    // SAFETY: reads the byte.
+    let size = unsafe {
+        let start = (&raw const first).cast();
+        pgrx::varlena::varatt_is_1b(start).then(|| pgrx::varlena::varsize_1b(start))
+    };
+    size.is_some_and(|size| (1..=width).contains(&size))
+}
+
+fn kind(input: Oid) -> Kind {
+    match input {
+        pg_sys::BOOLOID
+        | pg_sys::INT2OID
+        | pg_sys::INT4OID
+        | pg_sys::INT8OID
+        | pg_sys::OIDOID
+        | pg_sys::FLOAT4OID
+        | pg_sys::FLOAT8OID
+        | pg_sys::NUMERICOID => Kind::Number(Scale::Plain),
+        pg_sys::DATEOID | pg_sys::TIMESTAMPOID => Kind::Number(Scale::Local),
+        pg_sys::TIMESTAMPTZOID => Kind::Number(Scale::Zoned),
+        pg_sys::TIMEOID => Kind::Number(Scale::Daytime),
+        pg_sys::UUIDOID => Kind::Number(Scale::Uuid),
+        pg_sys::ANYARRAYOID => Kind::Set,
+        _ => Kind::Hash,
+    }
+}
+
+/// A number that does not fall where the value rises; equal values have equal ones.
+///
+/// # Safety
+/// `value` is of type `of`, which is one that has numbers.
+unsafe fn number(value: Datum, of: Oid) -> f64 {
+    let bits = value.value() as u64;
+    let or_infinite = |x: i64, least: i64, greatest: i64, unit: f64| match x {
+        x if x == least => f64::NEG_INFINITY,
+        x if x == greatest => f64::INFINITY,
+        x => x as f64 * unit,
+    };
+    match of {
+        pg_sys::BOOLOID => f64::from(u8::from(bits as u8 != 0)),
+        pg_sys::INT2OID => f64::from(bits as i16),
+        pg_sys::INT4OID => f64::from(bits as i32),
+        pg_sys::OIDOID => f64::from(bits as u32),
+        pg_sys::FLOAT4OID => f64::from(f32::from_bits(bits as u32)),
+        pg_sys::FLOAT8OID => f64::from_bits(bits),
+        pg_sys::DATEOID => {
+            let day = 86_400e6;
+            or_infinite(bits as i32 as i64, i32::MIN.into(), i32::MAX.into(), day)
+        }
+        pg_sys::TIMESTAMPOID | pg_sys::TIMESTAMPTZOID => {
+            or_infinite(bits as i64, i64::MIN, i64::MAX, 1.0)
+        }
+        // SAFETY: the caller's promise.
+        pg_sys::NUMERICOID => unsafe {
+            let convert = Some(super::ffi::numeric_float8_no_overflow as _);
+            let number = pg_sys::DirectFunctionCall1Coll(convert, Oid::INVALID, value);
+            f64::from_bits(number.value() as u64)
+        },
+        // SAFETY: the caller's promise: sixteen bytes, of which the first say most.
+        pg_sys::UUIDOID => unsafe {
+            let mut first = [0; 8];
+            first.copy_from_slice(slice::from_raw_parts(value.cast_mut_ptr::<u8>(), 8));
+            u64::from_be_bytes(first) as f64
+        },
+        _ => bits as i64 as f64,
+    }
+}
+
+/// The elements of an array, `None` for those that are NULL.
+///
+/// # Safety
+/// `value` is an array.
+pub unsafe fn elements(value: Datum) -> Vec<Option<Datum>> {
+    // SAFETY: the caller's promise; the arrays that deconstruct_array makes have `count` entries.
+    unsafe {
+        let array = pg_sys::pg_detoast_datum(value.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let of = (*array).elemtype;
+        let (mut length, mut by_value, mut align) = (0, false, 0);
+        pg_sys::get_typlenbyvalalign(of, &mut length, &mut by_value, &mut align);
+        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+        pg_sys::deconstruct_array(
+            array,
+            of,
+            length.into(),
+            by_value,
+            align,
+            &mut values,
+            &mut nulls,
+            &mut count,
+        );
+        (0..count as usize)
+            .map(|i| (!*nulls.add(i)).then(|| *values.add(i)))
+            .collect()
+    }
+}
