@@ -6,10 +6,10 @@
 
 use super::keys::{EncodedKey, Keys};
 use super::options::Options;
-use super::{insert, metric, settings};
+use super::{insert, metric, settings, support};
 use crate::pg::arena::PgArena;
 use crate::pg::buffer::Locked;
-use crate::pg::error::{OrRaise, debug, raise};
+use crate::pg::error::{OrRaise, debug, raise, raise_with_hint};
 use crate::pg::memory::{self, Temporary};
 use crate::pg::progress::{self, Parameter};
 use crate::pg::relation::{Fork, Relation};
@@ -97,6 +97,13 @@ struct Table {
 /// What an index is to be, from its column, its operator class and its options.
 fn parameters(index: Relation, keys: &Keys) -> (Params, IndexedType, usize) {
     let options = Options::of(index);
+    if (1..index.columns()).any(|i| index.has_support_function(i, support::DISTANCE)) {
+        raise_with_hint(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            "only the first column of an hnsw index can be ordered by distance".into(),
+            "Create an index for each.",
+        )
+    }
     let (_, typmod) = index.first_column();
     let (metric, indexed) = metric::of(index);
     let Ok(dims @ 1..) = u32::try_from(typmod) else {

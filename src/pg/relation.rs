@@ -303,6 +303,12 @@ impl Relation {
         }
     }
 
+    /// Whether the operator class of a column, counted from 0, has support function `number`.
+    pub fn has_support_function(self, column: usize, number: u16) -> bool {
+        // SAFETY: the relation is an open index.
+        unsafe { pg_sys::index_getprocid(self.0, column as i16 + 1, number) != Oid::INVALID }
+    }
+
     /// The C function behind support function `number` of the first column, if there is one.
     pub fn support_function(self, number: u16) -> pg_sys::PGFunction {
         // SAFETY: the relation is an open index.

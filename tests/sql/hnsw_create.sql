@@ -67,8 +67,8 @@ CREATE INDEX ON items USING hnsw (v wrong_ops);
 SELECT opcname, amvalidate(c.oid) FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod
 WHERE amname = 'hnsw' ORDER BY opcname;
 CREATE OPERATOR CLASS incomplete_ops FOR TYPE vector USING hnsw AS
-	OPERATOR 2 < (vector, vector),
-	OPERATOR 3 <= (vector, vector);
+	OPERATOR 9 < (vector, vector),
+	FUNCTION 2 vector_norm(vector);
 SELECT amvalidate(oid) FROM pg_opclass WHERE opcname = 'incomplete_ops';
 
 -- properties
