@@ -1,7 +1,7 @@
 //! Measures builds and searches over the in-memory store on vectors from .npy files (float16).
 //!
 //! `measure base.npy queries.npy truth.npy cosine|l2|ip|l1 [m] [ef_construction] [storage] [mode]`; mode is
-//! `build` or `insert`. The truth file holds 100 exact neighbours a query.
+//! `build`, `insert` or `filter`: searches with conditions on key columns, by cosine distance. The truth file holds 100 exact neighbours a query.
 
 use half::f16;
 use hnsw::build::{Batch, Builder, HeapArena};
@@ -246,6 +246,9 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
     product(a, b) / (product(a, a) * product(b, b)).sqrt()
 }
 
+/// From and to, for each query.
+type Range = Box<dyn Fn(usize) -> (f64, f64) + Sync>;
+
 /// Recall and cost of searches with conditions on one of the numbers.
 fn filtered(
     index: &mut Index<MemoryStore>,
@@ -259,23 +262,22 @@ fn filtered(
         .chunks_exact(d)
         .map(|q| region(base, q, d))
         .collect();
-    let conditions: Vec<(String, usize, Box<dyn Fn(usize) -> (f64, f64) + Sync>)> =
+    let conditions: Vec<(String, usize, Range)> =
         [10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 1]
             .iter()
             .map(|&share| {
                 let to = f64::from(share - 1);
-                let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |_| (0.0, to));
+                let range: Range = Box::new(move |_| (0.0, to));
                 (format!("free {:6.2} %", f64::from(share) / 100.0), 0, range)
             })
             .chain([
                 {
                     let own = own.clone();
-                    let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> =
-                        Box::new(move |q| (own[q] as f64, own[q] as f64));
+                    let range: Range = Box::new(move |q| (own[q] as f64, own[q] as f64));
                     ("own region  ".to_string(), 1, range)
                 },
                 {
-                    let range: Box<dyn Fn(usize) -> (f64, f64) + Sync> = Box::new(move |q| {
+                    let range: Range = Box::new(move |q| {
                         let other = (own[q] + 37) % REGIONS;
                         (other as f64, other as f64)
                     });

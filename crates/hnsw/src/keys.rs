@@ -127,7 +127,7 @@ impl KeyValue {
 
 /// The bit of an element in a set. The lowest one is set in all sets, so that none is [`NOTHING`].
 fn bit(hash: u32) -> Code {
-    2 << (hash.wrapping_mul(0x9E37_79B1) >> 16) % 15
+    2 << ((hash.wrapping_mul(0x9E37_79B1) >> 16) % 15)
 }
 
 /// The codes of a node's rows, one for each key column; zeros behind them.
@@ -386,8 +386,11 @@ pub struct Filter {
     /// Conditions on sketches, each with its column: what the rows of a matching node pass.
     pub tests: Vec<(usize, Test)>,
     /// Whether a row with this key matches.
-    pub rows: Box<dyn FnMut(&[u8]) -> Verdict>,
+    pub rows: RowTest,
 }
+
+/// Says whether a row with this key matches.
+pub type RowTest = Box<dyn FnMut(&[u8]) -> Verdict>;
 
 /// Whether a row matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -326,7 +326,10 @@ impl<'a> Record<'a> {
     fn sketch_at(&self, place: usize) -> Sketch {
         let columns = self.layout.key_columns();
         let mut sketch = Sketch::default();
-        sketch.0[..columns].copy_from_slice(&self.sketches()[place * columns..][..columns]);
+        if columns > 0 {
+            let codes = &self.sketches()[place * columns..][..columns];
+            sketch.0[..columns].copy_from_slice(codes);
+        }
         sketch
     }
 
@@ -466,6 +469,9 @@ impl<'a> RecordMut<'a> {
 
     fn put_sketch(&mut self, place: usize, sketch: Sketch) {
         let columns = self.layout.key_columns();
+        if columns == 0 {
+            return;
+        }
         let bytes = &mut self.bytes[self.layout.sketches.clone()];
         let codes: &mut [Code] = bytemuck::cast_slice_mut(bytes);
         codes[place * columns..][..columns].copy_from_slice(&sketch.0[..columns]);
