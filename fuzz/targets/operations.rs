@@ -5,6 +5,7 @@
 #[path = "../../crates/hnsw/tests/common/mod.rs"]
 mod common;
 
+use common::keyed::keyed;
 use common::model::{Model, Op};
 use common::{METRICS, STORAGES, create, params};
 use libfuzzer_sys::fuzz_target;
@@ -12,22 +13,23 @@ use libfuzzer_sys::fuzz_target;
 /// More only take longer.
 const MOST_OPERATIONS: usize = 40;
 
-/// Dimensions, m, metric and storage; then the operations.
-type Input = (u8, u8, u8, u8, Vec<(u8, u8, u8)>);
+/// Dimensions, m, metric, storage and whether there are key columns; then the operations.
+type Input = (u8, u8, u8, u8, bool, Vec<(u8, u8, u8)>);
 
 fuzz_target!(|input: Input| {
-    let (dims, m, metric, storage, operations) = input;
+    let (dims, m, metric, storage, has_keys, operations) = input;
     let operations: Vec<Op> = operations
         .into_iter()
         .take(MOST_OPERATIONS)
         .map(operation)
         .collect();
-    let store = create(params(
+    let params = params(
         usize::from(dims) % 40 + 2,
         u16::from(m) % 16 + 2,
         METRICS[usize::from(metric) % METRICS.len()],
         STORAGES[usize::from(storage) % STORAGES.len()],
-    ));
+    );
+    let store = create(if has_keys { keyed(params) } else { params });
     Model::new(&store).run(&operations);
 });
 

@@ -6,6 +6,7 @@
 #[path = "../../crates/hnsw/tests/common/mod.rs"]
 mod common;
 
+use common::keyed::keyed;
 use common::{METRICS, STORAGES, params, tid};
 use hnsw::layout::LaneCode;
 use hnsw::page::{BODY_SIZE, Body, Meta, PageKind};
@@ -13,14 +14,15 @@ use hnsw::record::{Record, RecordMut, Rest, SlotKind};
 use hnsw::{Layout, Storage, tids};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (u16, u8, u8, u8, bool, &[u8])| {
-    let (dims, m, metric, storage, whole, bytes) = input;
-    let layout = Layout::new(params(
+fuzz_target!(|input: (u16, u8, u8, u8, bool, bool, &[u8])| {
+    let (dims, m, metric, storage, has_keys, whole, bytes) = input;
+    let params = params(
         usize::from(dims) % 16_000 + 1,
         u16::from(m) % 99 + 2,
         METRICS[usize::from(metric) % METRICS.len()],
         STORAGES[usize::from(storage) % STORAGES.len()],
-    ));
+    );
+    let layout = Layout::new(if has_keys { keyed(params) } else { params });
     let mut body = Body::ZERO;
     body.init(PageKind::Nodes);
     // The bytes are those of the page, or of its slots.
@@ -53,7 +55,7 @@ fn read(layout: &Layout, body: &Body, slot: usize) {
     }
     let neighbours = record.neighbours();
     assert!(neighbours.len() <= layout.lanes);
-    assert!(record.tids().len() <= layout.inline_tids);
+    assert!(record.tids().len() <= layout.inline_rows);
     let held = record.vector().len();
     match record.rest() {
         Rest::Nothing if layout.params.storage == Storage::Sparse => {
@@ -76,6 +78,7 @@ fn read(layout: &Layout, body: &Body, slot: usize) {
         assert!(layout.locate(*id).1 < layout.slots);
         record.is_anchor(lane);
         record.edge(lane);
+        record.sketch();
     }
 }
 
@@ -87,7 +90,7 @@ fn change(layout: &Layout, mut body: Body, slot: usize) {
         return;
     }
     let before = record.view().tids().len();
-    let pushed = record.push_tid(tid(7));
+    let pushed = record.push_row(&tids::row(layout, tid(7), &[]));
     assert_eq!(record.view().tids().len(), before + usize::from(pushed));
     let removed = record.retain_tids(|tid| tid.block % 2 == 0);
     assert_eq!(

@@ -16,7 +16,7 @@ use crate::keys::Filter;
 use crate::map::Estimate;
 use crate::query::Query;
 use crate::record::NodeId;
-use crate::search::Frontier;
+use crate::search::{Frontier, Visited};
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
@@ -39,6 +39,8 @@ pub(crate) struct Filtered {
     pub steering: Frontier,
     /// Nodes that may match, about.
     matching: f64,
+    /// In an index without codes: the nodes that were visited, of those that were scored.
+    expanded: Visited,
 }
 
 /// How a filtered search begins.
@@ -55,6 +57,7 @@ impl Filtered {
             filter,
             steering: Frontier::new(0),
             matching: f64::INFINITY,
+            expanded: Visited::new(0),
         }
     }
 
@@ -111,9 +114,11 @@ impl Filtered {
             if let Some(&next) = all.get(i + 1) {
                 index.prefetch(next);
             }
-            if frontier.visited.insert(id)
-                && index.visit(query, id, 0, With::RowsOnly, &mut frontier.visit)?
-            {
+            let new = match index.layout.code_dims {
+                0 => self.expanded.insert(id),
+                _ => frontier.visited.insert(id),
+            };
+            if new && index.visit(query, id, 0, With::RowsOnly, &mut frontier.visit)? {
                 found(&frontier.visit, &mut self.filter);
             }
         }
@@ -147,6 +152,9 @@ impl Filtered {
             let new = frontier.visited.insert(id);
             if coded && !new {
                 continue;
+            }
+            if !coded {
+                self.expanded.insert(id);
             }
             if let Some(next) = beam.peek() {
                 index.prefetch(next);

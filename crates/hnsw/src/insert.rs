@@ -217,6 +217,7 @@ impl<S: PageStore> Index<'_, S> {
     fn add_to_twin(&self, twin: &Candidate, node: &NewNode) -> Result<bool> {
         let generation = twin.header.generation;
         if twin.sketch.merged(node.sketch) != twin.sketch {
+            self.merge_codes(twin.id, node.sketch)?;
             let (block, slot) = self.layout.locate(twin.id);
             let merged = self.store.write(block, |body| {
                 let mut record = RecordMut::new(&self.layout, body, block, slot)?;
@@ -232,7 +233,6 @@ impl<S: PageStore> Index<'_, S> {
             let Some((merged, named)) = merged else {
                 return Ok(false);
             };
-            self.merge_codes(twin.id, node.sketch)?;
             for at in named {
                 self.set_lane_sketch(at, twin.id, merged)?;
             }

@@ -4,6 +4,7 @@
 mod common;
 
 use common::Rng;
+use common::keyed::keyed;
 use common::model::{Model, Op};
 use common::*;
 use hnsw::memory::MemoryStore;
@@ -77,6 +78,36 @@ proptest! {
     #[test]
     fn sparse_cosine_in_many_slots(ops in proptest::collection::vec(op(), 1..12)) {
         interleave(params(1700, 4, Metric::SparseCosine, Storage::Auto), &ops);
+    }
+
+    #[test]
+    fn keyed_l2(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(keyed(params(6, 4, Metric::L2, Storage::Auto)), &ops);
+    }
+
+    #[test]
+    fn keyed_cosine(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(keyed(params(600, 16, Metric::Cosine, Storage::Auto)), &ops);
+    }
+
+    #[test]
+    fn keyed_l1(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(keyed(params(4, 8, Metric::L1, Storage::Float32)), &ops);
+    }
+
+    #[test]
+    fn keyed_hamming(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(keyed(params(20, 8, Metric::Hamming, Storage::Auto)), &ops);
+    }
+
+    #[test]
+    fn keyed_sparse_l2(ops in proptest::collection::vec(op(), 1..25)) {
+        interleave(keyed(params(20, 4, Metric::SparseL2, Storage::Auto)), &ops);
+    }
+
+    #[test]
+    fn keyed_split_records(ops in proptest::collection::vec(op(), 1..12)) {
+        interleave(keyed(params(2200, 4, Metric::L2, Storage::Float32)), &ops);
     }
 
     #[test]

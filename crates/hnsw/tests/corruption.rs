@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::damage::{sample, survive};
+use common::damage::{sample, sample_of, survive};
+use common::keyed::keyed;
 use common::*;
 use hnsw::memory::MemoryStore;
 use hnsw::page::{BODY_SIZE, Body};
@@ -60,7 +61,10 @@ fn damage(original: &[Body], block: usize, head: usize, step: usize) -> (usize, 
 
 /// Fields of the metapage, the centre and of a few pages of nodes and lists.
 fn damage_all_kinds(dims: usize, metric: Metric, storage: Storage, every: usize) {
-    let original = sample(dims, metric, storage);
+    damage_all(sample(dims, metric, storage), every);
+}
+
+fn damage_all(original: Vec<Body>, every: usize) {
     assert_eq!(survive(&original, "nothing"), 0);
     let mut counts = (0, 0);
     for block in 0..original.len() {
@@ -79,6 +83,14 @@ fn damage_all_kinds(dims: usize, metric: Metric, storage: Storage, every: usize)
         }
     }
     assert!(counts.0 > 200 && counts.1 > 200, "{counts:?}");
+}
+
+#[test]
+fn any_field_of_an_index_with_key_columns() {
+    for (dims, metric, every) in [(8, Metric::L2, 1), (2100, Metric::L1, 20)] {
+        let params = keyed(params(dims, 3, metric, Storage::Float32));
+        damage_all(sample_of(params), every);
+    }
 }
 
 #[test]

@@ -3,12 +3,13 @@
 
 mod common;
 
+use common::keyed::keyed;
 use common::*;
 use hnsw::memory::MemoryStore;
 use hnsw::scan::Resume;
 use hnsw::store::PageStore;
 use hnsw::vacuum::{count, vacuum};
-use hnsw::{Error, Index, Metric, Result, Storage, Tid, check};
+use hnsw::{Error, Index, Metric, Params, Result, Storage, Tid, check};
 use std::collections::HashSet;
 
 /// A copy of all pages, with the free space map as a vacuum would leave it.
@@ -27,9 +28,13 @@ struct Base {
 }
 
 fn base(dims: usize, n: usize, metric: Metric, storage: Storage) -> Base {
-    let store = create(params(dims, 3, metric, storage));
-    let data = clustered(n, dims, 2);
+    base_of(params(dims, 3, metric, storage), n)
+}
+
+fn base_of(params: Params, n: usize) -> Base {
+    let store = create(params);
     let mut index = open(&store);
+    let data = clustered(n, dims(&index), 2);
     insert_rows(&mut index, &data, 0, 40);
     connected(&mut index);
     Base {
@@ -186,7 +191,10 @@ fn create_an_index() {
 
 /// Many equal rows: the record overflows into lists.
 fn with_twins(dims: usize, copies: usize, metric: Metric) -> Base {
-    let mut base = base(dims, 40, metric, Storage::Float32);
+    add_twins(base(dims, 40, metric, Storage::Float32), copies)
+}
+
+fn add_twins(mut base: Base, copies: usize) -> Base {
     let mut index = open(&base.store);
     let x = base.rows[11].1.clone();
     let mut rng = Rng::new(3);
@@ -279,5 +287,22 @@ fn failed_inserts_leave_no_space_behind() {
         }
         let grown = base.store.blocks() - blocks;
         assert!(grown <= 4 * index.layout().unit_pages(), "{dims}: {grown}");
+    }
+}
+
+/// Nodes, rows of one node with other keys, and the map.
+#[test]
+fn key_columns() {
+    for (dims, metric) in [(8, Metric::L2), (8, Metric::L1), (4500, Metric::Jaccard)] {
+        let params = keyed(params(dims, 3, metric, Storage::Float32));
+        let base = add_twins(base_of(params, 40), 6);
+        let x = base.rows[11].1.clone();
+        refuse_each(&base, nothing, insert_at(0));
+        refuse_each(&base, nothing, insert_at(1));
+        refuse_each(&base, nothing, |index| {
+            (0..9).try_for_each(|i| insert_on(index, &x, uncommitted(i), 0, 40))
+        });
+        let third = |t: Tid| t.block % 3 == 1;
+        refuse_each(&base, third, vacuum_of(third));
     }
 }

@@ -16,8 +16,13 @@ fn pages(store: &MemoryStore) -> Vec<Body> {
 
 /// An index with all kinds of pages, levels and lists, some dead nodes and some free slots.
 pub fn sample(dims: usize, metric: Metric, storage: Storage) -> Vec<Body> {
-    let store = create(params(dims, 3, metric, storage));
+    sample_of(params(dims, 3, metric, storage))
+}
+
+pub fn sample_of(params: Params) -> Vec<Body> {
+    let store = create(params);
     let mut index = open(&store);
+    let dims = super::dims(&index);
     let mut data = clustered(24, dims, 4);
     data.extend(vec![data[3].clone(); if dims > 1000 { 1400 } else { 90 }]);
     insert_rows(&mut index, &data, 0, 40);
@@ -54,9 +59,18 @@ type Operation = fn(&mut Index<MemoryStore>, &[f32]) -> Result<()>;
 pub fn survive(pages: &[Body], what: impl Into<String>) -> usize {
     let mut refused = 0;
     let _trying = Trying(what.into());
-    let operations: [Operation; 7] = [
+    let operations: [Operation; 8] = [
         |index, q| drain(index, q, settings(10, Resume::Strict)),
         |index, q| drain(index, q, settings(3, Resume::Relaxed)),
+        |index, q| {
+            if index.layout().params.keys.columns == 0 {
+                return Ok(());
+            }
+            let condition = keyed::Condition::Between(20, 60);
+            keyed::filtered(index, q, settings(3, Resume::Strict), condition, usize::MAX)?;
+            let condition = keyed::Condition::Meets(1);
+            keyed::filtered(index, q, settings(3, Resume::Strict), condition, 5).map(|_| ())
+        },
         |index, q| insert_row(index, q, tid(7000), &mut Rng::new(1), 20),
         |index, q| insert_on(index, q, tid(7001), 1, 20),
         |index, _| check(index).map(|_| ()),
@@ -66,7 +80,7 @@ pub fn survive(pages: &[Body], what: impl Into<String>) -> usize {
     let store = MemoryStore::new();
     for (i, operation) in operations.iter().enumerate() {
         // Vacuum is tried on the pages as inserts left them.
-        if i < 5 {
+        if i < 6 {
             store.set_pages(pages.to_vec());
         }
         store.limit_reads(Some(store.reads() + MOST_READS));

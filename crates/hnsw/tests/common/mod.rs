@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod damage;
+pub mod keyed;
 pub mod model;
 
 use distance::sparse::Columns;
@@ -17,6 +18,7 @@ use hnsw::record::MAX_LEVEL;
 use hnsw::scan::{Resume, Row, Scan, Settings};
 use hnsw::transform::splitmix64;
 use hnsw::{Bits, Index, Metric, Params, Sparse, Storage, Tid, Vector};
+use keyed::Keyed;
 use std::sync::Mutex;
 
 pub const METRICS: [Metric; 10] = [
@@ -317,7 +319,8 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
         let mut batch = Batch::new(builder.layout());
         for (i, x) in part.iter().enumerate() {
             let value = Value::new(params.metric, x);
-            builder.push(&mut batch, value.vector(), tid(n * hnsw::build::BATCH + i));
+            let row = Keyed::new(params, tid(n * hnsw::build::BATCH + i));
+            builder.push(&mut batch, value.vector(), row.row());
         }
         jobs.push(builder.prepare(&HeapArena, batch).expect("memory"));
     }
@@ -373,6 +376,9 @@ pub fn insert_row(
     if index.needs_centre() {
         index.establish_centre(x)?;
     }
+    if index.needs_bounds() {
+        index.establish_bounds(keyed::key_values)?;
+    }
     let level = hnsw::insert::random_level(rng.uniform(), index.layout().level_factor());
     insert_on(index, x, tid, level.min(MAX_LEVEL), ef)
 }
@@ -386,7 +392,8 @@ pub fn insert_on(
     ef: usize,
 ) -> hnsw::Result<()> {
     let value = Value::of(index, x);
-    index.insert(value.vector(), tid, level, ef)
+    let row = Keyed::new(index.layout().params, tid);
+    index.insert(value.vector(), row.row(), level, ef)
 }
 
 pub fn open(store: &MemoryStore) -> Index<'_, MemoryStore> {

@@ -3,6 +3,7 @@
 //! Writes can be refused: the operation then fails, as when a disk is full or a process is killed.
 //! What it added is dead, what it was to remove may be there or not, and the next vacuum cleans up.
 
+use super::keyed::{Condition, filtered};
 use super::*;
 use hnsw::Error;
 use hnsw::vacuum::vacuum;
@@ -186,6 +187,32 @@ impl<'s> Model<'s> {
             found.len(),
             self.live.len()
         );
+        if self.index.layout().params.keys.columns > 0 {
+            self.search_filtered(&q, &known);
+        }
+    }
+
+    /// Every row that meets a condition is returned, and no other.
+    fn search_filtered(&mut self, q: &[f32], known: &HashSet<Tid>) {
+        for ef in [3, 100] {
+            let condition = Condition::any(&mut self.rng);
+            let settings = settings(ef, Resume::Relaxed);
+            let found = filtered(&mut self.index, q, settings, condition, usize::MAX);
+            let found: HashSet<Tid> = found.expect("scan").iter().map(|r| r.tid).collect();
+            assert!(
+                found
+                    .iter()
+                    .all(|t| known.contains(t) && condition.matches(*t)),
+                "a row is returned that does not meet {condition:?}"
+            );
+            let matching = self.live.iter().filter(|r| condition.matches(r.0));
+            for (tid, _) in matching {
+                assert!(
+                    found.contains(tid),
+                    "{tid:?} meets {condition:?}, but is not found"
+                );
+            }
+        }
     }
 
     fn mark(&mut self, at: usize) {
