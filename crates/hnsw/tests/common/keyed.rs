@@ -19,8 +19,9 @@ pub fn keyed(params: Params) -> Params {
 /// A row's number, and the elements of its set as bits.
 fn values(tid: Tid) -> (Option<u32>, u32) {
     let hash = splitmix64(u64::from(tid.block) << 16 | u64::from(tid.offset));
-    let number = (hash % 11 > 0).then_some((hash >> 8) as u32 % 100);
-    (number, 1 << (hash >> 20) % 6 | 1 << (hash >> 30) % 6)
+    let number = (!hash.is_multiple_of(11)).then_some((hash >> 8) as u32 % 100);
+    let element = |at: u32| 1 << ((hash >> at) % 6);
+    (number, element(20) | element(30))
 }
 
 fn elements(set: u32) -> impl Iterator<Item = u32> {
