@@ -61,17 +61,18 @@ BEGIN
 	-- All names before the first of them is gone
 	FOREACH statement IN ARRAY ARRAY(
 		WITH within AS (
-			SELECT f.opfname AS family, m.amname AS method, o.oid::pg_catalog.regoperator AS operator,
+			SELECT n.nspname AS schema, f.opfname AS family, m.amname AS method, o.oid::pg_catalog.regoperator AS operator,
 				o.oprcode::pg_catalog.regprocedure AS function, o.oprleft::pg_catalog.regtype AS type,
 				o.oprright::pg_catalog.regtype AS sphere
 			FROM pg_catalog.pg_amop a
 				JOIN pg_catalog.pg_opfamily f ON f.oid = a.amopfamily
+				JOIN pg_catalog.pg_namespace n ON n.oid = f.opfnamespace
 				JOIN pg_catalog.pg_am m ON m.oid = a.amopmethod
 				JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
 			WHERE m.amname IN ('hnsw', 'ivfflat') AND a.amopstrategy = 2
 		)
-		SELECT pg_catalog.format('ALTER OPERATOR FAMILY %I USING %I DROP OPERATOR 2 (%s, %s)',
-			family, method, type, sphere) FROM within
+		SELECT pg_catalog.format('ALTER OPERATOR FAMILY %I.%I USING %I DROP OPERATOR 2 (%s, %s)',
+			schema, family, method, type, sphere) FROM within
 		UNION ALL (SELECT DISTINCT pg_catalog.format('DROP OPERATOR %s', operator) FROM within)
 		UNION ALL (SELECT DISTINCT pg_catalog.format('DROP FUNCTION %s', function) FROM within)
 		UNION ALL (SELECT DISTINCT pg_catalog.format('DROP TYPE %s', sphere) FROM within))
