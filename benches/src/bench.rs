@@ -9,7 +9,7 @@
 //! - [`dataset`]: the vectors and the exact answers.
 //! - [`side`], [`peer`]: the arms, in the server and in processes of their own; [`searcher`] is
 //!   what they have in common, [`probe`] the clock in the server, [`libraries`] the installation.
-//! - [`build`], [`search`], [`pgbench`], [`insert`], [`update`], [`vacuum`], [`cold`]: what is
+//! - [`build`], [`search`], [`pgbench`], [`insert`], [`update`], [`vacuum`], [`cold`], [`filter`]: what is
 //!   measured; [`memory`], [`buffers`], [`wal`], [`curve`], [`growth`] help.
 //! - [`sheet`], [`spread`]: results as lines; [`report`], [`table`], [`plot`], [`machine`]: as
 //!   JSON, as tables and as pictures.
@@ -20,6 +20,7 @@ mod cli;
 mod cold;
 mod curve;
 mod dataset;
+mod filter;
 mod growth;
 mod insert;
 mod libraries;

@@ -75,6 +75,8 @@ pub enum Part {
     Vacuum,
     /// After a restart with an empty cache, and with an index larger than shared_buffers.
     Cold,
+    /// Searches with conditions on other columns.
+    Filter,
     /// How build, search and insert grow with the number of rows, on sets of 128 dimensions.
     Growth,
 }

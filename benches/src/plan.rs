@@ -142,6 +142,9 @@ fn quick() -> Vec<Job> {
         Job::new("vacuum-384", Source::Embeddings, 4_000, 200)
             .parts(&[Part::Vacuum])
             .alone(),
+        Job::new("filter-384", Source::Embeddings, 8_000, 100)
+            .parts(&[Part::Filter])
+            .alone(),
         Job::step("clustered-128-2k", 2_000, 200),
         Job::step("clustered-128-5k", 5_000, 200),
         Job::step("clustered-128-10k", 10_000, 200),
@@ -160,6 +163,12 @@ fn full() -> Vec<Job> {
             .scarce("64 MB"),
         Job::new("vacuum-384", Source::Embeddings, 30_000, 500)
             .parts(&[Part::Vacuum])
+            .alone(),
+        Job::new("filter-384", Source::Embeddings, 100_000, 100)
+            .parts(&[Part::Filter])
+            .alone(),
+        Job::new("filter-128", clustered(128), 200_000, 100)
+            .parts(&[Part::Filter])
             .alone(),
         Job::new("clustered-1536", clustered(1536), 100_000, 500)
             .parts(&CLIENTS_TOO)

@@ -15,7 +15,7 @@ use crate::plan::Job;
 use crate::report::{Arm, DatasetReport, PartReport, Report};
 use crate::sheet::Sheet;
 use crate::side::{self, COUNTS, Side};
-use crate::{build, cold, growth, insert, pgbench, plot, search, table, vacuum};
+use crate::{build, cold, filter, growth, insert, pgbench, plot, search, table, vacuum};
 
 /// Everything that the data sets share.
 pub struct Run {
@@ -187,6 +187,7 @@ impl Run {
             Part::Insert => insert::measure(server, sides, dataset, job.rounds, sizes.inserts),
             Part::Vacuum => vacuum::measure(server, sides, dataset, job.rounds),
             Part::Cold => cold::measure(server, &self.options, sides, dataset, job.rounds),
+            Part::Filter => filter::measure(server, sides, dataset, job.rounds),
             Part::Growth => Ok(Sheet::default()),
         }
     }

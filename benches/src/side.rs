@@ -161,6 +161,11 @@ impl Side {
         ))?)
     }
 
+    /// The operator class.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
     /// Creates the index of another table.
     pub fn index_table(&mut self, table: &str) -> Result<()> {
         let class = &self.class;
