@@ -18,7 +18,7 @@ use crate::record::NodeId;
 use crate::store::PageStore;
 
 /// Pages that tell how many nodes may match.
-const SAMPLED: u32 = 8;
+const SAMPLED: u32 = 4;
 
 /// What a look at some pages of the map says.
 pub struct Estimate {
