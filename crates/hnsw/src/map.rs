@@ -217,7 +217,9 @@ impl<S: PageStore> Index<'_, S> {
                 c if c < l.key_columns() => l.codes(body, c),
                 _ => &[],
             });
-            nodes = columns[0].iter().map(|&c| usize::from(c != NOTHING)).sum();
+            // A page has fewer codes than 16 bits can count.
+            let count: u16 = columns[0].iter().map(|&c| u16::from(c != NOTHING)).sum();
+            nodes = count.into();
             let every = (0, Test::In(vec![NULL..=ANY]));
             let (column, first) = filter.tests.first().unwrap_or(&every);
             let rest = filter.tests.get(1..).unwrap_or_default();
