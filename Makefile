@@ -137,6 +137,9 @@ ASSERT = PG15_CONFIG="$$($(POSTGRES) assert)" CARGO_TARGET_DIR=$(TARGET)/assert 
 test-assert:
 	$(ASSERT) $(MAKE) test-sql-15 test-isolation-15 test-cluster-15
 
+test-valgrind:
+	$(ASSERT) MAKE="$(MAKE)" scripts/valgrind.sh
+
 # Only the tests of recall, of the cookbook, and those that need pgvector.
 test-recall-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility

@@ -136,9 +136,14 @@ impl Server {
     /// The postmaster is a child of this process, not of `pg_ctl`, so that after a kill it can
     /// be waited for: a zombie would keep its `postmaster.pid` valid. Its process group is its
     /// own, so that Ctrl-C in a terminal does not shut it down behind our back.
+    /// `PG_HNSW_WRAPPER` is put in front of the server's command (a checker such as valgrind).
     fn spawn(&self, log: File) -> Result<Child> {
+        let wrapper = std::env::var("PG_HNSW_WRAPPER").unwrap_or_default();
+        let mut words: Vec<PathBuf> = wrapper.split_whitespace().map(PathBuf::from).collect();
+        words.push(self.installation.program("postgres"));
         self.user
-            .command(&self.installation.program("postgres"), &self.root)
+            .command(&words[0], &self.root)
+            .args(&words[1..])
             .arg("-D")
             .arg(self.data_dir())
             .arg("-k")
