@@ -20,6 +20,7 @@ extern "C-unwind" fn _PG_init() {
     // SAFETY: PostgreSQL calls this once, on its only thread.
     unsafe {
         pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
+            pg::heap::keep_reserve();
             pg::error::hide_backtraces();
             pg::catalog::refuse_other_library();
             am::settings::define();

@@ -1,10 +1,12 @@
 //! Cancellation.
 
+use super::heap;
 use pgrx::pg_sys;
 
 /// Raises an error if the query was cancelled. No page may be locked.
 #[inline]
 pub fn check() {
+    heap::check();
     pg_sys::check_for_interrupts!();
 }
 

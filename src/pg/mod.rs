@@ -8,6 +8,7 @@
 //! | [`error`] | errors of an index as PostgreSQL reports them |
 //! | [`fetch`] | rows of the table behind an index |
 //! | [`ffi`] | functions that the bindings lack, or guard without need |
+//! | [`heap`] | the process's own memory, and the end of it |
 //! | [`interrupts`] | cancellation |
 //! | [`key`] | values of key columns: as bytes, numbers and hashes |
 //! | [`memory`] | memory contexts |
@@ -30,6 +31,7 @@ pub mod catalog;
 pub mod error;
 pub mod fetch;
 mod ffi;
+pub mod heap;
 pub mod interrupts;
 pub mod key;
 pub mod memory;

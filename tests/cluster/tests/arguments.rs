@@ -42,7 +42,7 @@ struct Pool {
 }
 
 /// All types of arguments; a function with another one fails the test until it is added here.
-const POOLS: [Pool; 14] = [
+const POOLS: [Pool; 15] = [
     Pool {
         name: "vector",
         values: &[
@@ -144,6 +144,18 @@ const POOLS: [Pool; 14] = [
     Pool {
         name: "oid",
         values: &["0", "'vector'::regtype", "4294967295"],
+    },
+    Pool {
+        name: "regclass",
+        values: &[
+            "'open_v_idx'",
+            "'open'",
+            "'closed_v_idx'",
+            "'pg_class'",
+            "'pg_class_oid_index'",
+            "0",
+            "4294967295",
+        ],
     },
     Pool {
         name: "integer[]",
@@ -266,9 +278,18 @@ fn table(type_name: &str) -> String {
     format!("\"values of {type_name}\"")
 }
 
-/// Keeps all values in tables too: small ones with short headers, large ones out of line, in one
-/// column compressed.
+/// Indexes of tables that a user without privileges may read, and may not; and all values in
+/// tables: small ones with short headers, large ones out of line, in one column compressed.
 fn store(client: &mut Client) {
+    client
+        .batch_execute(
+            "CREATE TABLE open (v vector(3)); CREATE TABLE closed (v vector(3));
+             INSERT INTO open VALUES ('[1,2,3]'); INSERT INTO closed VALUES ('[1,2,3]');
+             GRANT SELECT ON open TO PUBLIC;
+             CREATE INDEX ON open USING hnsw (v vector_l2_ops);
+             CREATE INDEX ON closed USING hnsw (v vector_l2_ops)",
+        )
+        .unwrap();
     for pool in POOLS.iter().filter(|pool| is_stored(pool)) {
         let (name, table) = (pool.name, table(pool.name));
         let column = unbounded(name);
