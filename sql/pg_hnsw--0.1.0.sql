@@ -885,6 +885,12 @@ CREATE FUNCTION hnsw_last_scan() RETURNS jsonb
 
 COMMENT ON FUNCTION hnsw_last_scan() IS 'What the scan of an hnsw index did that ended last in this session';
 
+CREATE FUNCTION hnsw_check(index regclass, heapallindexed boolean DEFAULT false)
+	RETURNS TABLE (block bigint, slot integer, level integer, problem text)
+	AS 'MODULE_PATHNAME', 'hnsw_check' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION hnsw_check(regclass, boolean) IS 'What is wrong with an hnsw index, and if asked for, beside the rows of its table';
+
 -- Named by operator classes because those of pgvector have them; nothing calls them
 
 CREATE FUNCTION hnsw_halfvec_support(internal) RETURNS internal

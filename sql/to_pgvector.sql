@@ -1,6 +1,6 @@
 -- Drops the functions that pgvector does not have
 
-DROP FUNCTION hnsw_last_scan(), reciprocal_rank(bigint, integer), relative_score(float8, float8, float8);
+DROP FUNCTION hnsw_check(regclass, boolean), hnsw_last_scan(), reciprocal_rank(bigint, integer), relative_score(float8, float8, float8);
 DROP OPERATOR FAMILY bool_ops USING hnsw;
 DROP OPERATOR FAMILY integer_ops USING hnsw;
 DROP OPERATOR FAMILY oid_ops USING hnsw;

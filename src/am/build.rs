@@ -239,7 +239,7 @@ fn load(
         });
     };
     // SAFETY: PostgreSQL passed the table, its index and the index's description.
-    let rows = unsafe { table.heap.scan_for_index(index, table.info, row) };
+    let rows = unsafe { table.heap.scan_for_index(index, table.info, None, row) };
     temporary.delete();
     rows
 }

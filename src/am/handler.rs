@@ -4,9 +4,9 @@ use super::{build, cost, insert, options, scan, vacuum, validate};
 use crate::pg::{catalog, memory};
 use pgrx::pg_sys::{self, Datum, IndexAmRoutine, NodeTag};
 
-/// Exports a C function that takes nothing that matters, for version-1 calls.
+/// Exports a C function for version-1 calls, which takes its call or nothing.
 macro_rules! export {
-    ($name:ident, $info:ident, $body:expr) => {
+    ($name:ident, $info:ident, |$call:ident| $body:expr) => {
         #[unsafe(no_mangle)]
         extern "C-unwind" fn $info() -> &'static pgrx::pg_sys::Pg_finfo_record {
             static VERSION_1: pgrx::pg_sys::Pg_finfo_record =
@@ -16,11 +16,14 @@ macro_rules! export {
 
         #[unsafe(no_mangle)]
         unsafe extern "C-unwind" fn $name(
-            _call: pgrx::pg_sys::FunctionCallInfo,
+            $call: pgrx::pg_sys::FunctionCallInfo,
         ) -> pgrx::pg_sys::Datum {
             // SAFETY: called by PostgreSQL, on its only thread.
             unsafe { pgrx::pg_sys::panic::pgrx_extern_c_guard(|| $body) }
         }
+    };
+    ($name:ident, $info:ident, $body:expr) => {
+        $crate::am::handler::export!($name, $info, |_call| $body);
     };
 }
 

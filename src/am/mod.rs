@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "the callback boundary")]
 
 mod build;
+mod check;
 mod cost;
 mod handler;
 mod insert;

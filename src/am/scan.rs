@@ -281,12 +281,12 @@ unsafe fn next(
             };
             match found {
                 // It turned up too late.
-                Found::At(exact) if exact < started.passed => {
+                Found::Row(Some(exact)) if exact < started.passed => {
                     report.late += 1;
                     continue;
                 }
-                Found::At(exact) => (distance, upper) = (exact, exact),
-                Found::Invisible => continue,
+                Found::Row(Some(exact)) => (distance, upper) = (exact, exact),
+                Found::Invisible | Found::Row(None) => continue,
                 Found::Dead => {
                     started.dead.push(row);
                     continue;

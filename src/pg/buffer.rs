@@ -93,6 +93,22 @@ impl Locked {
         unsafe { (*self.page().cast::<PageHeaderData>()).pd_upper == 0 }
     }
 
+    /// What is wrong with the page header, which says where the body's hole is.
+    pub fn header_problem(&self) -> Option<&'static str> {
+        // SAFETY: the buffer is pinned and locked.
+        let header = unsafe { &*self.page().cast::<PageHeaderData>() };
+        let end = pg_sys::BLCKSZ as u16;
+        if self.is_new() {
+            None
+        } else if header.pd_upper != end || header.pd_special != end {
+            Some("page has line pointers or special space")
+        } else if usize::from(header.pd_lower) < end_of_data(self.body()) {
+            Some("page has data in its hole")
+        } else {
+            None
+        }
+    }
+
     /// Fills a new page without WAL.
     pub fn fill_unlogged(&self, body: &Body) {
         // SAFETY: the buffer is locked exclusively, and `body` is not in it.
@@ -161,11 +177,13 @@ unsafe fn body_of(page: Page) -> *mut Body {
 unsafe fn set_hole(page: Page) {
     // SAFETY: the caller's promise.
     unsafe {
-        let words: &[u64] = bytemuck::cast_slice((*body_of(page)).bytes());
-        let used = words
-            .iter()
-            .rposition(|&word| word != 0)
-            .map_or(0, |last| last + 1);
-        (*page.cast::<PageHeaderData>()).pd_lower = (HEADER_SIZE + 8 * used) as u16;
+        (*page.cast::<PageHeaderData>()).pd_lower = end_of_data(&*body_of(page)) as u16;
     }
+}
+
+/// Where in the page the last word ends that is not zero.
+fn end_of_data(body: &Body) -> usize {
+    let words: &[u64] = bytemuck::cast_slice(body.bytes());
+    let used = words.iter().rposition(|&word| word != 0);
+    HEADER_SIZE + 8 * used.map_or(0, |last| last + 1)
 }

@@ -20,10 +20,10 @@ enum Value {
     Expression(*mut pg_sys::IndexInfo, *mut pg_sys::EState),
 }
 
-/// What [`RowReader::distance`] found.
-pub enum Found {
-    /// A visible row, at this distance.
-    At(f64),
+/// What stands at a row's address.
+pub enum Found<R> {
+    /// A visible row, and what was made of it.
+    Row(R),
     /// No row that the snapshot sees.
     Invisible,
     /// No row that any snapshot sees.
@@ -57,7 +57,7 @@ impl RowReader {
         }
     }
 
-    /// The value of the key's operator for the row at `tid`.
+    /// The value of the key's operator for the row at `tid`, unless its vector is null.
     ///
     /// # Safety
     /// `snapshot` is a valid MVCC snapshot, and `key` one of a scan of the index.
@@ -66,7 +66,28 @@ impl RowReader {
         tid: Tid,
         snapshot: Snapshot,
         key: &mut ScanKeyData,
-    ) -> Found {
+    ) -> Found<Option<f64>> {
+        let distance = |value| {
+            let (function, collation) = (&raw mut key.sk_func, key.sk_collation);
+            // SAFETY: the operator takes a value of the column and the key's argument.
+            let distance =
+                unsafe { pg_sys::FunctionCall2Coll(function, collation, value, key.sk_argument) };
+            f64::from_bits(distance.value() as u64)
+        };
+        // SAFETY: the caller's promise.
+        unsafe { self.row(tid, snapshot, |value| value.map(distance)) }
+    }
+
+    /// Shows the indexed value of the row at `tid`. What `f` allocates is freed.
+    ///
+    /// # Safety
+    /// `snapshot` is a valid MVCC snapshot.
+    pub unsafe fn row<R>(
+        &mut self,
+        tid: Tid,
+        snapshot: Snapshot,
+        f: impl FnOnce(Option<Datum>) -> R,
+    ) -> Found<R> {
         let mut pointer = pointer_to(tid);
         let (mut again, mut dead) = (false, false);
         // SAFETY: the caller's promise; the pointers are to locals.
@@ -80,16 +101,7 @@ impl RowReader {
                 &mut dead,
             );
             let found = match visible {
-                true => self.temporary.run(|| match self.value() {
-                    Some(value) => {
-                        let (function, collation) = (&raw mut key.sk_func, key.sk_collation);
-                        let argument = key.sk_argument;
-                        let distance =
-                            pg_sys::FunctionCall2Coll(function, collation, value, argument);
-                        Found::At(f64::from_bits(distance.value() as u64))
-                    }
-                    None => Found::Invisible,
-                }),
+                true => Found::Row(self.temporary.run(|| f(self.value()))),
                 false if dead => Found::Dead,
                 false => Found::Invisible,
             };

@@ -9,6 +9,7 @@
 //! | [`fetch`] | rows of the table behind an index |
 //! | [`ffi`] | functions that the bindings lack, or guard without need |
 //! | [`heap`] | the process's own memory, and the end of it |
+//! | [`inspect`] | an index that is inspected together with its table |
 //! | [`interrupts`] | cancellation |
 //! | [`key`] | values of key columns: as bytes, numbers and hashes |
 //! | [`memory`] | memory contexts |
@@ -17,6 +18,7 @@
 //! | [`random`] | random numbers |
 //! | `recent` | where pages were in shared buffers |
 //! | [`relation`] | tables and indexes: properties, locks, scans |
+//! | [`result`] | the rows that a function returns |
 //! | [`row`] | values of composite types |
 //! | [`store`] | the page store of an index |
 //! | [`threads`] | worker threads of a backend |
@@ -32,6 +34,7 @@ pub mod error;
 pub mod fetch;
 mod ffi;
 pub mod heap;
+pub mod inspect;
 pub mod interrupts;
 pub mod key;
 pub mod memory;
@@ -40,6 +43,7 @@ pub mod progress;
 pub mod random;
 mod recent;
 pub mod relation;
+pub mod result;
 pub mod row;
 pub mod store;
 pub mod threads;

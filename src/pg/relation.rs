@@ -1,5 +1,6 @@
 //! Tables and indexes: properties, locks, scans.
 
+use super::ffi;
 use hnsw::Tid;
 use pgrx::pg_sys::{self, Datum, ItemPointer, ItemPointerData, Oid};
 use std::ffi::{CStr, c_void};
@@ -125,6 +126,90 @@ impl Relation {
             let permanent = self.form().relpersistence as u8 == pg_sys::RELPERSISTENCE_PERMANENT;
             let minimal = pg_sys::wal_level < pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
             permanent && !(minimal && ((*self.0).rd_createSubid != 0 || first != 0))
+        }
+    }
+
+    /// Whether it is an index of a partitioned table, which has no pages.
+    pub fn is_partitioned(self) -> bool {
+        self.form().relkind as u8 == pg_sys::RELKIND_PARTITIONED_INDEX
+    }
+
+    /// Whether it is a temporary relation of another session, whose pages only that one knows.
+    pub fn is_foreign_temporary(self) -> bool {
+        // SAFETY: the relation is open.
+        self.is_temporary() && unsafe { !(*self.0).rd_islocaltemp }
+    }
+
+    /// Whether its changes are not logged, so that a standby does not have them.
+    pub fn is_unlogged(self) -> bool {
+        self.form().relpersistence as u8 == pg_sys::RELPERSISTENCE_UNLOGGED
+    }
+
+    /// Whether it is an index that queries may use.
+    pub fn is_valid(self) -> bool {
+        // SAFETY: the relation is open.
+        unsafe {
+            (*self.0)
+                .rd_index
+                .as_ref()
+                .is_some_and(|index| index.indisvalid)
+        }
+    }
+
+    /// Whether a snapshot may see rows that the index does not have, since it was built over chains of
+    /// versions that had changed in its columns.
+    ///
+    /// # Safety
+    /// `snapshot` is valid.
+    pub unsafe fn is_newer_than(self, snapshot: pg_sys::Snapshot) -> bool {
+        // SAFETY: the relation is an open index, and the caller's promise.
+        unsafe {
+            if !(*(*self.0).rd_index).indcheckxmin {
+                return false;
+            }
+            let tuple = (*(*self.0).rd_indextuple).t_data;
+            let frozen = pg_sys::HEAP_XMIN_FROZEN as u16;
+            let created = (*tuple).t_choice.t_heap.t_xmin;
+            (*tuple).t_infomask & frozen != frozen
+                && !pg_sys::TransactionIdPrecedes(created, (*snapshot).xmin)
+        }
+    }
+
+    /// Whether it is a table of PostgreSQL's own access method.
+    pub fn is_heap(self) -> bool {
+        self.form().relam == pg_sys::HEAP_TABLE_AM_OID
+    }
+
+    /// The function by which the access method of an index gives rows.
+    pub fn gives_rows_by(self) -> pg_sys::amgettuple_function {
+        // SAFETY: the relation is open; an index has a description of its access method.
+        unsafe {
+            (*self.0)
+                .rd_indam
+                .as_ref()
+                .and_then(|method| method.amgettuple)
+        }
+    }
+
+    /// Whether a heap has a line pointer in use at this place: a row, or what vacuum has yet to remove.
+    pub fn has_line_pointer(self, tid: Tid) -> bool {
+        if tid.block >= self.blocks(Fork::Main) {
+            return false;
+        }
+        // SAFETY: the block exists, and is locked while it is read; line pointers stand between the
+        // page header and `pd_lower`.
+        unsafe {
+            let buffer = pg_sys::ReadBuffer(self.0, tid.block);
+            ffi::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
+            let page = pg_sys::BufferGetPage(buffer).cast::<pg_sys::PageHeaderData>();
+            let first = std::mem::offset_of!(pg_sys::PageHeaderData, pd_linp);
+            let size = usize::from((*page).pd_lower).saturating_sub(first);
+            let count = size / size_of::<pg_sys::ItemIdData>();
+            let pointers = (&raw const (*page).pd_linp).cast::<pg_sys::ItemIdData>();
+            let used = (1..=count).contains(&usize::from(tid.offset))
+                && (*pointers.add(usize::from(tid.offset) - 1)).lp_flags() != pg_sys::LP_UNUSED;
+            ffi::UnlockReleaseBuffer(buffer);
+            used
         }
     }
 
@@ -335,14 +420,16 @@ impl Relation {
     }
 
     /// Calls `row` for each row of a table that an index over it is to have, with the values of its
-    /// columns; returns how many rows the table has.
+    /// columns; returns how many rows the table has. With a snapshot those are the rows that it
+    /// sees, else all that may be visible to somebody.
     ///
     /// # Safety
-    /// `info` describes `index`, which is an index on this table.
+    /// `info` describes `index`, which is an index on this table; `snapshot` is a registered one.
     pub unsafe fn scan_for_index<F: FnMut(&[Option<Datum>], Tid)>(
         self,
         index: Relation,
         info: *mut pg_sys::IndexInfo,
+        snapshot: Option<pg_sys::Snapshot>,
         mut row: F,
     ) -> f64 {
         unsafe extern "C-unwind" fn call<F: FnMut(&[Option<Datum>], Tid)>(
@@ -361,18 +448,42 @@ impl Relation {
                 })
             }
         }
-        // SAFETY: the relations are open; `call` gets the closure, which outlives the scan.
+        // SAFETY: the relations are open; `call` gets the closure, which outlives the scan. The scan
+        // ends with the call.
         unsafe {
+            let scan = snapshot.map_or(std::ptr::null_mut(), |snapshot| {
+                let keys = std::ptr::null_mut();
+                pg_sys::table_beginscan_strat(self.0, snapshot, 0, keys, true, true)
+            });
             pg_sys::table_index_build_scan(
                 self.0,
                 index.0,
                 info,
                 true,
-                true,
+                snapshot.is_none(),
                 Some(call::<F>),
                 (&raw mut row).cast(),
-                std::ptr::null_mut(),
+                scan,
             )
+        }
+    }
+
+    /// Calls `row` for each row of the table of an index that a snapshot sees and the index is to
+    /// have, with the values of its columns.
+    ///
+    /// # Safety
+    /// `index` is an index on this table, `snapshot` a registered snapshot.
+    pub unsafe fn scan_visible<F: FnMut(&[Option<Datum>], Tid)>(
+        self,
+        index: Relation,
+        snapshot: pg_sys::Snapshot,
+        row: F,
+    ) {
+        // SAFETY: the caller's promise; the description is new.
+        unsafe {
+            let info = pg_sys::BuildIndexInfo(index.0);
+            (*info).ii_Concurrent = true;
+            self.scan_for_index(index, info, Some(snapshot), row);
         }
     }
 }

@@ -41,6 +41,14 @@ impl PgStore {
         }
     }
 
+    /// What is wrong with the header of a page that exists.
+    pub fn header_problem(&self, block: u32) -> Option<&'static str> {
+        let buffer = Locked::read(self.index, &self.recent, block, Lock::Share);
+        let problem = buffer.header_problem();
+        buffer.release();
+        problem
+    }
+
     #[inline]
     fn lock(&self, block: u32, lock: Lock) -> Result<Locked> {
         if block >= self.blocks.get() && block >= self.blocks() {

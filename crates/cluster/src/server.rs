@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use postgres::{Client, Config, NoTls};
 use tempfile::TempDir;
 
@@ -218,6 +219,11 @@ impl Server {
         process::kill_tree(self.running_postmaster()?)?;
         self.postmaster = None;
         Ok(())
+    }
+
+    /// Kills one process of the server with SIGKILL.
+    pub fn kill_process(&self, pid: i32) -> Result<()> {
+        Ok(nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL)?)
     }
 
     /// Stops the server cleanly and starts it again.

@@ -157,14 +157,14 @@ fn main() {
         store.set_pages(pages);
     }
     let mut index = Index::open(&store).expect("open");
-    let report = hnsw::check::check(&mut index).expect("check");
+    let report = hnsw::check::check(&index).expect("check");
     println!(
-        "nodes {} problems {} first {:?} no in-edge {} unreachable {}",
-        report.nodes,
+        "nodes {} problems {} first {:?} no in-edge {} unreachable {:?}",
+        report.counts.nodes,
         report.problems.len(),
         report.problems.first(),
-        report.without_in_edge,
-        report.unreachable
+        report.counts.without_in_edge,
+        report.counts.unreachable
     );
     println!("layout {:?}", index.layout().params);
     if filter {

@@ -301,6 +301,12 @@ impl<'a> Record<'a> {
         self.bytes[self.layout.anchors.start + lane / 8] & (1 << (lane % 8)) != 0
     }
 
+    /// The first lane that is marked as an anchor, but not in use.
+    pub(crate) fn anchors_beyond(&self) -> Option<usize> {
+        let lanes = usize::from(self.header.degree)..8 * self.layout.anchors.len();
+        lanes.into_iter().find(|&lane| self.is_anchor(lane))
+    }
+
     /// Heap TIDs in the record.
     #[inline]
     pub fn tids(&self) -> impl ExactSizeIterator<Item = Tid> + use<'a> {

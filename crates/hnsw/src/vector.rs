@@ -171,12 +171,23 @@ impl Layout {
         }
     }
 
-    /// Whether no coordinate of a vector is NaN.
-    pub(crate) fn is_number(&self, words: &[u32]) -> bool {
+    /// Whether words are those of a vector: numbers, bits within the dimensions, or elements in order.
+    pub(crate) fn is_sound(&self, words: &[u32]) -> bool {
         let is_number = |word: &u32| !f32::from_bits(*word).is_nan();
+        let dims = self.params.dims;
         match self.params.storage {
-            Storage::Bits => true,
-            Storage::Sparse => elements(words).iter().all(|[_, value]| is_number(value)),
+            Storage::Bits => {
+                let bytes: &[u8] = bytemuck::cast_slice(words);
+                let (whole, rest) = (dims as usize / 8, dims % 8);
+                let partial = rest == 0 || bytes[whole] & (0xff >> rest) == 0;
+                let behind = whole + usize::from(rest > 0);
+                partial && bytes[behind..].iter().all(|&b| b == 0)
+            }
+            Storage::Sparse => {
+                let elements = elements(words);
+                elements.is_sorted_by(|a, b| a[0] < b[0])
+                    && elements.iter().all(|[i, v]| *i < dims && is_number(v))
+            }
             _ => words.iter().all(is_number),
         }
     }

@@ -49,7 +49,11 @@ fn any_number_of_rows() {
             let store = build(params(5, 4, metric, Storage::Auto), &data, 2);
             let mut index = open(&store);
             let report = connected(&mut index);
-            assert_eq!((report.rows.len(), report.nodes), (n, n), "{metric:?}");
+            assert_eq!(
+                (report.rows.len(), report.counts.nodes),
+                (n, n),
+                "{metric:?}"
+            );
             let found = rows(
                 &mut index,
                 &[0.4; 5],

@@ -224,7 +224,11 @@ fn equal_rows() {
         let mut index = open(&store);
         let q = vec![0.5f32; 12];
         let report = connected(&mut index);
-        assert_eq!((report.nodes, report.rows.len()), (1, n), "{metric:?}");
+        assert_eq!(
+            (report.counts.nodes, report.rows.len()),
+            (1, n),
+            "{metric:?}"
+        );
         assert_eq!(
             rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX).len(),
             n
@@ -253,7 +257,7 @@ fn equal_rows() {
                 "{metric:?}"
             );
             let report = connected(&mut index);
-            assert_eq!((report.nodes, report.rows.len()), (1, n));
+            assert_eq!((report.counts.nodes, report.rows.len()), (1, n));
             let found = rows(&mut index, &q, settings(10, Resume::Strict), usize::MAX);
             assert_eq!(found.iter().map(|r| r.tid).collect::<HashSet<_>>(), live);
         }
@@ -264,8 +268,8 @@ fn equal_rows() {
         );
         vacuum(&mut index, 40, |_| true).expect("vacuum");
         let report = sound(&mut index);
-        assert_eq!((report.nodes, report.rows.len()), (0, 0));
-        assert!(report.free >= (pages as usize - 3) * index.layout().slots);
+        assert_eq!((report.counts.nodes, report.rows.len()), (0, 0));
+        assert!(report.counts.free >= (pages as usize - 3) * index.layout().slots);
     }
 }
 
@@ -282,10 +286,10 @@ fn few_different_rows() {
         assert_eq!(report.rows.len(), 2 * n as usize);
         // Threads may race with the first of each.
         assert!(
-            report.nodes <= 40
+            report.counts.nodes <= 40
                 || matches!(metric, Metric::InnerProduct | Metric::SparseInnerProduct),
             "{}",
-            report.nodes
+            report.counts.nodes
         );
         let found = rows(
             &mut index,

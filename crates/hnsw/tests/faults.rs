@@ -70,7 +70,7 @@ fn refuse_each(
         // A later process knows nothing of what this one had in mind.
         store.forget_hints();
         let mut index = open(&store);
-        let report = check::check(&mut index).expect("check");
+        let report = check::check(&index).expect("check");
         assert!(
             report.problems.is_empty(),
             "write {n}: {:?}",
@@ -183,7 +183,7 @@ fn create_an_index() {
             break;
         }
         // An index that was not finished is an error, if not an empty index.
-        if let Err(e) = Index::open(&store).and_then(|mut i| check::check(&mut i)) {
+        if let Err(e) = Index::open(&store).and_then(|i| check::check(&i)) {
             assert!(matches!(e, Error::Corrupted { .. }), "{e}");
         }
     }

@@ -26,11 +26,26 @@ const ROUNDING: f64 = 1e-6;
 /// Euclidean or cosine distance: a row need not be the nearest to itself by inner product), and all
 /// are in a scan to the end; searches return each row
 /// once, in order of distance, and the same distances as a sequential scan, but for the few rows
-/// that an approximate index may miss.
+/// that an approximate index may miss; and `hnsw_check` finds no problem.
 pub fn sound(client: &mut Client, table: &str, metric: Metric, queries: &Vectors) -> Result<()> {
     use_index(client, table, metric, queries.row(0))?;
     every_row_is_found(client, table, metric)?;
-    searches_are_exact_enough(client, table, metric, queries)
+    searches_are_exact_enough(client, table, metric, queries)?;
+    without_problems(client, &format!("{table}_v_idx"))
+}
+
+/// Fails if `hnsw_check` finds a problem, beside the rows of the table too.
+pub fn without_problems(client: &mut Client, index: &str) -> Result<()> {
+    let found = problems(client, index)?;
+    ensure!(found.is_empty(), "{index}: {found:#?}");
+    Ok(())
+}
+
+/// What `hnsw_check` finds, beside the rows of the table too.
+pub fn problems(client: &mut Client, index: &str) -> Result<Vec<String>, postgres::Error> {
+    let check = "SELECT p::text FROM hnsw_check(to_regclass($1), true) p";
+    let rows = client.query(check, &[&index])?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Searches for every row by its own vector; in a large table, for some of the rows.

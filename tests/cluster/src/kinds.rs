@@ -5,6 +5,8 @@ use anyhow::{Result, ensure};
 use postgres::Client;
 use testdata::{Synth, sql};
 
+use crate::check;
+
 /// Dimensions of the vectors.
 pub const DIM: usize = 24;
 const ROWS: usize = 3000;
@@ -138,7 +140,7 @@ impl Kind {
         #[expect(clippy::cast_precision_loss, reason = "few rows")]
         let recall = good as f64 / exact.len() as f64;
         ensure!(recall >= RECALL, "{}: recall {recall}", self.table);
-        Ok(())
+        check::without_problems(client, &format!("{}_v_idx", self.table))
     }
 
     fn query(&self) -> String {

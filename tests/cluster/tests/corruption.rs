@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use cluster::{Options, Server, Shutdown};
 use cluster_tests::damage::Damage;
+use cluster_tests::longer::setting;
 use cluster_tests::{check, session};
 use postgres::{Client, Error};
 use rand::SeedableRng;
@@ -35,13 +36,6 @@ struct Shape {
     rows: usize,
     dim: usize,
     options: &'static str,
-}
-
-fn setting(name: &str, usual: usize) -> usize {
-    std::env::var(name)
-        .ok()
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(usual)
 }
 
 #[test]

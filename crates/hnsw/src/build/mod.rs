@@ -166,10 +166,7 @@ impl<A: Arena> Builder<A> {
         } else {
             centre
         };
-        let meta = Meta {
-            centred: u32::from(!centre.is_empty()),
-            ..crate::index::empty_meta(&layout, seed)
-        };
+        let meta = crate::index::empty_meta(&layout, seed);
         Self {
             transform: Transform::new(&layout, &meta, centre.clone()),
             layout,

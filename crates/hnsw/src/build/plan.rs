@@ -176,6 +176,8 @@ impl<A: Arena> Plan<'_, A> {
             if let Some((node, level)) = self.entry {
                 meta.entry = self.record_id(node, level);
                 meta.entry_level = level.into();
+                // Also the origin is a centre: no insert may choose another one.
+                meta.centred = u32::from(self.builder.layout.centre_pages > 0);
             }
             return meta.write_page(body);
         }

@@ -147,7 +147,7 @@ impl<'s> Model<'s> {
             _ => 0,
         };
         assert!(
-            (nodes.len()..=nodes.len().saturating_add(missed)).contains(&report.nodes),
+            (nodes.len()..=nodes.len().saturating_add(missed)).contains(&report.counts.nodes),
             "equal vectors share a node"
         );
     }
