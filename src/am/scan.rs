@@ -244,11 +244,14 @@ unsafe fn next(
             .or_raise(started.relation);
         let row = match step {
             Step::Row(row) => row,
-            // No row that waits has to wait longer: what a later search finds nearer comes too
-            // late.
-            Step::Batch | Step::End => {
+            // What a later search finds nearer comes too late.
+            Step::Batch(next) => {
+                started.reached = next;
+                continue;
+            }
+            Step::End => {
                 started.reached = f64::INFINITY;
-                started.ended = step == Step::End;
+                started.ended = true;
                 continue;
             }
         };

@@ -1,7 +1,8 @@
 //! The resumable scan: rows in order of distance.
 //!
-//! Level 0 is searched with a beam of `ef_search`. When its nodes have been returned, the search goes
-//! on from the nearest candidates that had not got into the beam, twice as many each time. Distances are bounds
+//! Level 0 is searched with a beam of `ef_search`. When the nearest three quarters of its nodes have been
+//! returned, the search goes on from the nearest candidates that had not got into the beam, twice as
+//! many each time. Distances are bounds
 //! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's, or is
 //! a single value, is said to be exact, so that only the others have to be compared by their true distances.
 
@@ -105,8 +106,9 @@ type FoundRow = (Tid, bool);
 pub enum Step {
     /// A row.
     Row(Row),
-    /// All rows that one search found have been given; there may be more.
-    Batch,
+    /// All rows that one search is sure of have been given; there may be more. No other row that is
+    /// known is nearer than this.
+    Batch(f64),
     /// There are no more rows.
     End,
 }
@@ -264,14 +266,14 @@ impl Scan {
         loop {
             match self.step(index)? {
                 Step::Row(row) => return Ok(Some(row)),
-                Step::Batch => {}
+                Step::Batch(_) => {}
                 Step::End => return Ok(None),
             }
         }
     }
 
     /// The next row, or the end of a batch, at which a caller that puts rows in exact order need not
-    /// wait for more.
+    /// wait for rows that are not known.
     pub fn step<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<Step> {
         loop {
             if let Some(row) = self.next_of_current(index)? {
@@ -282,7 +284,8 @@ impl Scan {
                 None if self.end.is_some() => return Ok(Step::End),
                 None if self.in_batch => {
                     self.in_batch = false;
-                    return Ok(Step::Batch);
+                    let next = self.found.peek();
+                    return Ok(Step::Batch(next.map_or(f64::INFINITY, |n| n.bounds.lower)));
                 }
                 None => {
                     self.search(index)?;
@@ -424,7 +427,9 @@ impl Scan {
             self.expand(index)?;
         }
         let frontier = &mut self.frontier;
-        self.horizon = self.horizon.max(frontier.beam.bound());
+        // Near the edge of a beam nodes are missing that the next one finds: they would come late.
+        let horizon = frontier.beam.ranked(3 * self.ef / 4);
+        self.horizon = self.horizon.max(horizon);
         for candidate in frontier.beam.take_waiting() {
             frontier.discard(candidate);
         }

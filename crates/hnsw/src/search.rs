@@ -81,6 +81,14 @@ impl Beam {
         }
     }
 
+    /// Distance of the candidate of this rank, counted from 0, in a full beam; infinite in another.
+    pub fn ranked(&self, rank: usize) -> f32 {
+        match self.distances.get(rank) {
+            Some(&distance) if self.distances.len() >= self.capacity => distance,
+            _ => f32::INFINITY,
+        }
+    }
+
     /// Adds a candidate nearer than [`Self::bound`]; returns the one that it pushed out.
     #[inline]
     pub fn offer(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
