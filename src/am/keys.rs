@@ -140,7 +140,6 @@ impl Keys {
         if parsed.is_empty() {
             return None;
         }
-        tests.sort_by_key(|(_, test)| test.breadth());
         let scratch = memory.keep(Temporary::new);
         let rows = Box::new(move |key: &[u8]| {
             let verdicts = parsed
@@ -156,7 +155,7 @@ impl Keys {
             }
             all
         });
-        Some(Filter { tests, rows })
+        Some(Filter::new(tests, rows))
     }
 
     /// A condition, and what it means for sketches if it means anything.

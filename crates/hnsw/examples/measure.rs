@@ -307,9 +307,10 @@ fn filtered(
             for (q, x) in queries.chunks_exact(d).enumerate() {
                 let (from, to) = range(q);
                 let column = *column;
-                let filter = Filter {
-                    tests: vec![(column, Test::between(index.bounds(), column, from, to))],
-                    rows: Box::new(move |key: &[u8]| {
+                let tests = vec![(column, Test::between(index.bounds(), column, from, to))];
+                let filter = Filter::new(
+                    tests,
+                    Box::new(move |key: &[u8]| {
                         let value =
                             f64::from_ne_bytes(key[8 * column..][..8].try_into().expect("8 bytes"));
                         match (from..=to).contains(&value) {
@@ -317,7 +318,7 @@ fn filtered(
                             false => Verdict::No,
                         }
                     }),
-                };
+                );
                 let settings = Settings {
                     ef,
                     resume: Resume::Strict,

@@ -29,6 +29,8 @@ pub const GATHERED_PER_NODE: f64 = 9.0;
 /// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
 /// the query, they are far from it together.
 const SEEDS: usize = 8;
+/// Where less than this part of the share of all nodes matches near the query, what matches is far.
+const FAR: f64 = 0.3;
 /// Bytes that a node takes while all that match are gathered.
 const GATHERED: usize = 64;
 
@@ -39,6 +41,10 @@ pub(crate) struct Filtered {
     pub steering: Frontier,
     /// Nodes that may match, about.
     matching: f64,
+    /// The share of those among all.
+    share: f64,
+    /// Neighbours of nodes that steer, and those of them that may match.
+    lanes: (u64, u64),
     /// In an index without codes: the nodes that were visited, of those that were scored.
     expanded: Visited,
 }
@@ -57,6 +63,8 @@ impl Filtered {
             filter,
             steering: Frontier::new(0),
             matching: f64::INFINITY,
+            share: 0.0,
+            lanes: (0, 0),
             expanded: Visited::new(0),
         }
     }
@@ -70,6 +78,7 @@ impl Filtered {
         } = index.estimate(&self.filter)?;
         self.matching = matching;
         let share = matching / nodes.max(1.0);
+        self.share = share;
         let factor = COMMON / share;
         let (least, most) = STEERING;
         let keep = self.steering.keep_discarded;
@@ -83,6 +92,13 @@ impl Filtered {
         Ok(Start::Search(
             some.into_iter().step_by(step).take(seeds).collect(),
         ))
+    }
+
+    /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so
+    /// about as far as many others, which a search tells apart with a larger beam only.
+    pub fn is_far(&self) -> bool {
+        let (all, matching) = self.lanes;
+        (matching as f64) < FAR * self.share * all as f64
     }
 
     /// Whether to visit all nodes that may match is less than what a search that goes on has done
@@ -184,6 +200,10 @@ impl Filtered {
                 let neighbour = frontier.visit.neighbours[lane];
                 let sketch = &frontier.visit.sketches[lane * columns..][..columns];
                 let may_match = self.filter.may_match(sketch);
+                if steers {
+                    self.lanes.0 += 1;
+                    self.lanes.1 += u64::from(may_match);
+                }
                 let bound = match may_match {
                     true => frontier.beam.bound(),
                     false => self.steering.beam.bound(),

@@ -335,6 +335,21 @@ impl Test {
         }
     }
 
+    /// Becomes the conjunction with another test, if that is one test.
+    fn narrow(&mut self, other: &Test) -> bool {
+        let (Test::In(ranges), Test::In(others)) = (self, other) else {
+            return false;
+        };
+        let [range] = others.as_slice() else {
+            return false;
+        };
+        for own in ranges.iter_mut() {
+            *own = *own.start().max(range.start())..=*own.end().min(range.end());
+        }
+        ranges.retain(|range| !range.is_empty());
+        true
+    }
+
     /// Calls `f` with the places of the codes that may match.
     pub(crate) fn select(&self, codes: &[Code], mut f: impl FnMut(usize)) {
         match self {
@@ -404,6 +419,23 @@ pub enum Verdict {
 }
 
 impl Filter {
+    /// A filter with these conditions on sketches and on rows.
+    pub fn new(tests: Vec<(usize, Test)>, rows: RowTest) -> Self {
+        let mut merged: Vec<(usize, Test)> = Vec::new();
+        for (column, test) in tests {
+            let same = merged.iter_mut().filter(|(other, _)| *other == column);
+            // Both ends of a range, as they are asked for one by one, let half of all rows pass each.
+            if !same.into_iter().any(|(_, other)| other.narrow(&test)) {
+                merged.push((column, test));
+            }
+        }
+        merged.sort_by_key(|(_, test)| test.breadth());
+        Self {
+            tests: merged,
+            rows,
+        }
+    }
+
     /// Whether a node with these codes may have matching rows.
     #[inline]
     pub fn may_match(&self, codes: &[Code]) -> bool {
@@ -480,6 +512,21 @@ mod tests {
         assert!(Test::meets(set(&[1, 7])).admits(set(&[7, 9]).as_code()));
         assert!(!Test::meets(set(&[])).admits(set(&[7, 9]).as_code()));
         assert!(Test::holds(set(&[])).admits(set(&[]).as_code()));
+    }
+
+    #[test]
+    fn ends_of_a_range_are_one_test() {
+        let bounds = bounds(&(0..1000).map(f64::from).collect::<Vec<_>>());
+        let from = |x| Test::between(&bounds, 0, x, f64::INFINITY);
+        let to = |x| Test::between(&bounds, 0, f64::NEG_INFINITY, x);
+        let filter = |tests| Filter::new(tests, Box::new(|_| Verdict::Yes)).tests;
+        let both = filter(vec![(0, from(10.0)), (1, from(3.0)), (0, to(20.0))]);
+        let expected = vec![(0, Test::between(&bounds, 0, 10.0, 20.0)), (1, from(3.0))];
+        assert_eq!(both, expected);
+        assert_eq!(
+            filter(vec![(0, from(20.0)), (0, to(10.0))]),
+            [(0, Test::In(vec![]))]
+        );
     }
 
     #[test]

@@ -22,6 +22,8 @@ use std::collections::BinaryHeap;
 
 /// Nodes in a row, beside `ef`, that may turn out too far before a search ends.
 const PATIENCE: usize = 8;
+/// How much larger a beam is made where what matches a filter is far from the query.
+const FAR_BEAM: usize = 4;
 /// Candidates of a search that goes on; a beam's cost grows with its square.
 const LARGEST_BATCH: usize = 1024;
 
@@ -397,6 +399,13 @@ impl Scan {
                 return Ok(());
             }
             self.enter(index)?;
+            if self.filtered.as_ref().is_some_and(Filtered::is_far) {
+                self.ef *= FAR_BEAM;
+                self.frontier.beam = Beam::new(self.ef);
+                if self.refill(index) {
+                    self.expand(index)?;
+                }
+            }
         } else {
             if self.has_rather_gathered(index)? {
                 return Ok(());

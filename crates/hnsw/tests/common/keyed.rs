@@ -135,7 +135,7 @@ impl Condition {
             true => Verdict::Yes,
             false => Verdict::No,
         });
-        Filter { tests, rows }
+        Filter::new(tests, rows)
     }
 }
 
