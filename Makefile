@@ -11,6 +11,7 @@
 #   make test-assert          tests on a PostgreSQL with assertions; the extension checks overflow
 #   make test-valgrind        SQL regression tests with the server under valgrind
 #   make fuzz                 libFuzzer on input and decoders (FUZZ_SECONDS=600 for longer)
+#   make test-long            300 crashes under load, and many damaged indexes; takes hours
 #   make soak                 rows replaced and searched for half an hour; prints curves
 #   make test-clients         clients of pgvector in Python, Rust and JavaScript, unchanged
 #   make bench                against pgvector and others (BENCH=full for the published sizes,
@@ -70,7 +71,7 @@ PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test test-clients test-upgrade test-assert test-valgrind soak fuzz bench instructions packages fmt lint clean test-crates
+    demo test test-clients test-upgrade test-assert test-long test-valgrind soak fuzz bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
@@ -143,6 +144,12 @@ test-valgrind:
 # Only the tests of recall, of the cookbook, and those that need pgvector.
 test-recall-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility
+
+# What make test does with 20 crashes and 750 damaged indexes.
+test-long: private-15
+	@PG_CONFIG="$$($(POSTGRES) private 15)" PG_HNSW_LOG_DIR=$(TARGET)/test-logs $(CHECKED) \
+	    PG_HNSW_CRASHES=300 PG_HNSW_DAMAGES=5000 \
+	    cargo test -p cluster-tests --test crash_cycles --test corruption -- --nocapture
 
 # PG_HNSW_SECONDS and PG_HNSW_ROWS make it another size.
 soak: private-15

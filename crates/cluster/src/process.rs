@@ -22,6 +22,8 @@ pub(crate) fn signal(child: &Child, signal: Signal) -> Result<()> {
 /// begin recovery, between the kills.
 pub(crate) fn kill_tree(postmaster: &mut Child) -> Result<()> {
     signal(postmaster, Signal::SIGSTOP)?;
+    // It may be about to start one when the signal is sent.
+    wait_until(&[pid_of(postmaster)], |state| matches!(state, 'T' | 'Z'))?;
     let children = children_of(postmaster.id())?;
     for child in &children {
         // It may have ended by itself since it was listed.
@@ -29,7 +31,8 @@ pub(crate) fn kill_tree(postmaster: &mut Child) -> Result<()> {
     }
     signal(postmaster, Signal::SIGKILL)?;
     postmaster.wait()?;
-    wait_until_gone(&children)
+    // A process that ended but was not reaped yet (`Z`) holds no memory and no files any more.
+    wait_until(&children, |state| state == 'Z')
 }
 
 fn pid_of(child: &Child) -> Pid {
@@ -53,13 +56,13 @@ fn children_of(parent: u32) -> Result<Vec<Pid>> {
     Ok(children)
 }
 
-/// A process that ended but was not reaped yet (`Z`) holds no memory and no files any more.
-fn wait_until_gone(processes: &[Pid]) -> Result<()> {
+/// Waits until each process is in some state, or gone.
+fn wait_until(processes: &[Pid], there: impl Fn(char) -> bool) -> Result<()> {
     let deadline = Instant::now() + KILL_PATIENCE;
     for process in processes {
-        while stat(process.as_raw()).is_some_and(|(state, _)| state != 'Z') {
+        while stat(process.as_raw()).is_some_and(|(state, _)| !there(state)) {
             if Instant::now() > deadline {
-                bail!("process {process} survived SIGKILL for {KILL_PATIENCE:?}");
+                bail!("process {process} does not obey a signal for {KILL_PATIENCE:?}");
             }
             sleep(Duration::from_millis(2));
         }

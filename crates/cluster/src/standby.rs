@@ -28,6 +28,27 @@ impl Server {
         Ok(backup)
     }
 
+    /// A backup that is not started.
+    pub fn stopped_backup(&self) -> Result<Self> {
+        self.base_backup(&[])
+    }
+
+    /// Starts a backup that recovers as the options say, and waits until it takes writes.
+    pub fn recover(&mut self, options: &Options) -> Result<()> {
+        self.append_conf(options)?;
+        std::fs::write(self.data_dir().join("recovery.signal"), "")?;
+        self.start_again()?;
+        let mut client = self.connect("postgres")?;
+        let deadline = Instant::now() + CATCH_UP_PATIENCE;
+        while client.query_one("SELECT pg_is_in_recovery()", &[])?.get(0) {
+            if Instant::now() > deadline {
+                bail!("recovery did not end within {CATCH_UP_PATIENCE:?}");
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     fn base_backup(&self, arguments: &[&str]) -> Result<Self> {
         let backup = Self::prepare(self.installation())?;
         let data = backup.data_dir();

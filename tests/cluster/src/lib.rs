@@ -4,6 +4,7 @@
 //! - [`judge`]: compares what an index finds with the exact answer.
 //! - [`check`]: whether an index is sound: complete, in order, near the exact answer.
 //! - [`kinds`]: tables of every indexed type.
+//! - [`load`]: a mixed load, and what must be there afterwards.
 //! - [`leftovers`]: the files of a database, to see what a failed command left behind.
 //! - [`longer`]: tests that the environment makes longer.
 //! - [`processes`]: what the operating system knows of server processes.
@@ -19,6 +20,7 @@ pub mod damage;
 pub mod judge;
 pub mod kinds;
 pub mod leftovers;
+pub mod load;
 pub mod longer;
 pub mod processes;
 pub mod programs;

@@ -1,4 +1,4 @@
-//! Damaged index files: every search, insert and vacuum gives an answer or says that the index is
+//! Damaged index files: every search, insert, vacuum and check gives an answer or says that the index is
 //! corrupted. No process dies, and nothing hangs.
 //!
 //! Many small tables of each shape get the same index; the server stops; every index file is
@@ -152,7 +152,7 @@ fn damage_all(paths: &[PathBuf]) -> Vec<Damage> {
         .collect()
 }
 
-/// Searches, inserts, deletes, vacuums; returns whether anything reported corruption. A rebuilt
+/// Searches, inserts, deletes, vacuums, checks; returns whether anything reported corruption. A rebuilt
 /// index must be sound whatever happened before.
 fn use_table(server: &Server, shape: &Shape, table: &str, more: &Vectors) -> Result<bool> {
     let mut client = server.connect(shape.name)?;
@@ -170,6 +170,10 @@ fn use_table(server: &Server, shape: &Shape, table: &str, more: &Vectors) -> Res
     corrupted |= tolerate(client.batch_execute(&delete))?;
     corrupted |= tolerate(client.batch_execute(&format!("VACUUM {table}")))?;
     corrupted |= tolerate(search(&mut client, table, more.row(0)))?;
+    let index = format!("{table}_v_idx");
+    let mut problems = Vec::new();
+    let found = check::problems(&mut client, &index).map(|found| problems = found);
+    corrupted |= tolerate(found)? || !problems.is_empty();
     anyhow::ensure!(started.elapsed() < PATIENCE, "took {:?}", started.elapsed());
     client.batch_execute(&format!("REINDEX INDEX {table}_v_idx"))?;
     check::sound(&mut client, table, Metric::L2, more)?;
