@@ -18,7 +18,7 @@ use crate::insert::random_level;
 use crate::keys::{self, KeyValue};
 use crate::layout::{Layout, Metric, Params, Storage};
 use crate::page::Meta;
-use crate::record::Tid;
+use crate::record::{NONE, Tid};
 use crate::transform::{Transform, splitmix64};
 use crate::vector::{Vector, floats};
 use crate::{Error, Result};
@@ -253,7 +253,12 @@ impl<A: Arena> Builder<A> {
         }
         drop(batch);
         let rows = block.nodes.len() as u32;
-        let first = (self.blocks.push(block) * BATCH) as u32;
+        let first = self.blocks.push(block) * BATCH;
+        // Nodes are numbered by block, and below NONE.
+        if first + BATCH > NONE as usize {
+            return Err(Error::Full);
+        }
+        let first = first as u32;
         let mut scratch = graph::Scratch::new(self.ef_construction, self.layout.lanes);
         for node in first..first + rows {
             self.check_stop()?;
