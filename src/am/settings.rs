@@ -82,8 +82,8 @@ pub fn scan(skip_dead: bool) -> hnsw::scan::Settings {
         ef: ef_search(),
         resume: match ITERATIVE_SCAN.get() {
             IterativeScan::off => Resume::Off,
-            IterativeScan::relaxed_order => Resume::Relaxed,
-            IterativeScan::strict_order => Resume::Strict,
+            // An index scan is in order to the planner, which may compute from it.
+            IterativeScan::relaxed_order | IterativeScan::strict_order => Resume::Strict,
         },
         max_visits: max_scan_tuples(),
         memory: (work_mem * SCAN_MEM_MULTIPLIER.get()) as usize,

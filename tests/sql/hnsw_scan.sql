@@ -35,6 +35,11 @@ SELECT count(*), count(*) FILTER (WHERE id <= 1000) >= 9 AS near FROM (SELECT id
 SET hnsw.iterative_scan = relaxed_order;
 SELECT count(*), count(*) FILTER (WHERE id <= 100) >= 95 AS near FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0]' LIMIT 100) x;
 SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0]') x;
+-- in order, which the planner relies on
+SET hnsw.ef_search = 1;
+SELECT bool_and(d >= previous) AS sorted FROM (
+	SELECT d, lag(d) OVER (ORDER BY d) AS previous FROM (SELECT v <-> '[700.3,2.1,0]' AS d FROM t ORDER BY v <-> '[700.3,2.1,0]' LIMIT 500) x) y;
+RESET hnsw.ef_search;
 
 -- up to a limit
 SET hnsw.max_scan_tuples = 100;

@@ -8,9 +8,9 @@ CREATE FUNCTION pg_temp.listed(relation regclass, OUT rows bigint, OUT same bool
 DECLARE
 	found text[];
 	stored text[];
-	query text := format('SELECT array_agg(x::text ORDER BY x::text) FROM (SELECT * FROM %s WHERE v IS NOT NULL ORDER BY v <-> ''[3,3]'') x', relation);
+	query text := format('SELECT array_agg(x::text ORDER BY x::text) FROM (SELECT * FROM %s WHERE v <-> ''[3,3]'' <= ''infinity'') x', relation);
 BEGIN
-	PERFORM set_config('enable_seqscan', 'off', true), set_config('hnsw.iterative_scan', 'relaxed_order', true);
+	PERFORM set_config('enable_seqscan', 'off', true);
 	EXECUTE query INTO found;
 	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true);
 	EXECUTE query INTO stored;

@@ -88,19 +88,18 @@ fn a_scan_to_the_end_returns(
     id: i32,
 ) -> Result<()> {
     let operator = metric.operator();
-    let to_the_end = "SET hnsw.iterative_scan = relaxed_order; \
-        SET hnsw.max_scan_tuples = 2147483647; SET hnsw.scan_mem_multiplier = 1000";
-    client.batch_execute(to_the_end)?;
+    client.batch_execute("SET hnsw.scan_mem_multiplier = 1000")?;
     let rows = client.query(
         &format!(
-            "SELECT id FROM {table} ORDER BY v {operator} \
-             (SELECT v FROM {table} WHERE id = {id} LIMIT 1)"
+            "SELECT id FROM {table} WHERE v {operator} \
+             (SELECT v FROM {table} WHERE id = {id} LIMIT 1) <= 'infinity'"
         ),
         &[],
     )?;
-    client.batch_execute(
-        "RESET hnsw.iterative_scan; RESET hnsw.max_scan_tuples; RESET hnsw.scan_mem_multiplier",
-    )?;
+    let index = client.query_one("SELECT hnsw_last_scan()->>'index'", &[])?;
+    let index: Option<String> = index.get(0);
+    ensure!(index == Some(format!("{table}_v_idx")), "not by the index");
+    client.batch_execute("RESET hnsw.scan_mem_multiplier")?;
     let found = rows.iter().any(|row| row.get::<_, i32>(0) == id);
     ensure!(found, "row {id} is not in a scan to the end");
     Ok(())

@@ -91,8 +91,7 @@ impl Scene {
         let mut client = another(&self.server, "history").unwrap();
         client
             .batch_execute(
-                "SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 10000;
-                 SET hnsw.iterative_scan = relaxed_order",
+                "SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 10000",
             )
             .unwrap();
         let plan = client
