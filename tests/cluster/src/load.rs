@@ -308,12 +308,12 @@ impl Model {
             ..
         } = self.target;
         client.batch_execute(
-            "SET enable_seqscan = off; SET enable_sort = off; SET hnsw.iterative_scan = relaxed_order; \
-             SET hnsw.max_scan_tuples = 2147483647; SET hnsw.ef_search = 200",
+            "SET enable_seqscan = off; SET enable_sort = off; SET hnsw.ef_search = 200; \
+             SET hnsw.scan_mem_multiplier = 1000",
         )?;
         let query = self.text(1, 1);
-        let order = format!("ORDER BY v {operator} '{query}'::{column}");
-        let scan = format!("SELECT id FROM {table} {order}");
+        let all = format!("WHERE v {operator} '{query}'::{column} <= 'infinity'");
+        let scan = format!("SELECT id FROM {table} {all}");
         let plan = client.query(&format!("EXPLAIN (COSTS OFF) {scan}"), &[])?;
         let plan: String = plan[0].get(0);
         ensure!(plan.starts_with("Index Scan"), "{plan}");
