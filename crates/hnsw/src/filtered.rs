@@ -84,7 +84,7 @@ impl Filtered {
         let keep = self.steering.keep_discarded;
         self.steering = Frontier::new((ef as f64 * factor.clamp(least, most)) as usize);
         self.steering.keep_discarded = keep;
-        if matching <= GATHERED_PER_NODE * (1.0 + factor) * ef as f64 {
+        if self.should_gather_for(ef) {
             return Ok(Start::Gather);
         }
         let seeds = if share < COMMON { SEEDS } else { 0 };
@@ -92,6 +92,11 @@ impl Filtered {
         Ok(Start::Search(
             some.into_iter().step_by(step).take(seeds).collect(),
         ))
+    }
+
+    /// Whether to visit all nodes that may match is less work than a search with a beam of `ef`.
+    pub fn should_gather_for(&self, ef: usize) -> bool {
+        self.matching <= GATHERED_PER_NODE * (1.0 + COMMON / self.share) * ef as f64
     }
 
     /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so
@@ -152,6 +157,12 @@ impl Filtered {
     ) -> Result<()> {
         let coded = index.layout.code_dims > 0;
         let columns = index.layout.key_columns();
+        if !coded {
+            let beams = [&frontier.beam, &self.steering.beam];
+            beams.iter().flat_map(|beam| beam.ids()).for_each(|&id| {
+                frontier.visited.insert(id);
+            });
+        }
         loop {
             index.store.check_interrupts();
             let bound = frontier.beam.bound();
@@ -192,8 +203,8 @@ impl Filtered {
                 // It is not what its sketch said: another one, or that of several rows.
                 beam.remove();
                 match matches {
-                    true => frontier.beam.place_expanded(own, id),
-                    false => self.steering.beam.place_expanded(own, id),
+                    true => frontier.place_expanded(own, id),
+                    false => self.steering.place_expanded(own, id),
                 }
             }
             for lane in 0..frontier.visit.neighbours.len() {

@@ -23,7 +23,7 @@ use std::collections::BinaryHeap;
 /// Nodes in a row, beside `ef`, that may turn out too far before a search ends.
 const PATIENCE: usize = 8;
 /// How much larger a beam is made where what matches a filter is far from the query.
-const FAR_BEAM: usize = 4;
+const FAR_BEAM: usize = 8;
 /// Candidates of a search that goes on; a beam's cost grows with its square.
 const LARGEST_BATCH: usize = 1024;
 
@@ -399,9 +399,14 @@ impl Scan {
                 return Ok(());
             }
             self.enter(index)?;
-            if self.filtered.as_ref().is_some_and(Filtered::is_far) {
+            if let Some(filtered) = &self.filtered
+                && filtered.is_far()
+            {
                 self.ef *= FAR_BEAM;
-                self.frontier.beam = Beam::new(self.ef);
+                if filtered.should_gather_for(self.ef) && self.gather(index)? {
+                    return Ok(());
+                }
+                self.renew_beams();
                 if self.refill(index) {
                     self.expand(index)?;
                 }
@@ -414,12 +419,7 @@ impl Scan {
             let left = self.settings.max_visits.saturating_sub(self.visits());
             self.ef = (2 * self.ef).min(LARGEST_BATCH.max(self.settings.ef));
             self.ef = self.ef.min(left.max(1));
-            self.frontier.beam = Beam::new(self.ef);
-            if let Some(filtered) = &mut self.filtered {
-                filtered.steering.beam = Beam::new(LARGEST_BATCH);
-            } else {
-                self.frontier.patience = self.ef + PATIENCE;
-            }
+            self.renew_beams();
             if !self.refill(index) && !self.start_from_root(index)? {
                 self.end(self.limit());
                 return Ok(());
@@ -439,13 +439,9 @@ impl Scan {
         // Near the edge of a beam nodes are missing that the next one finds: they would come late.
         let horizon = frontier.beam.ranked(3 * self.ef / 4);
         self.horizon = self.horizon.max(horizon);
-        for candidate in frontier.beam.take_waiting() {
-            frontier.discard(candidate);
-        }
+        frontier.discard_waiting();
         if let Some(Filtered { steering, .. }) = &mut self.filtered {
-            for candidate in steering.beam.take_waiting() {
-                steering.discard(candidate);
-            }
+            steering.discard_waiting();
         }
         self.within = self.found.iter().filter(|f| f.own <= self.horizon).count();
         if self.settings.resume == Resume::Off {
@@ -456,6 +452,18 @@ impl Scan {
             self.end(End::Beam);
         }
         Ok(())
+    }
+
+    /// Empty beams for a search that goes on.
+    fn renew_beams(&mut self) {
+        self.frontier.beam = Beam::new(self.ef);
+        match &mut self.filtered {
+            None => self.frontier.patience = self.ef + PATIENCE,
+            Some(Filtered { steering, .. }) => {
+                steering.discard_waiting();
+                steering.beam = Beam::new(LARGEST_BATCH);
+            }
+        }
     }
 
     /// The first search, from where the descent ends. A vacuum may free that node on the way; then

@@ -172,20 +172,6 @@ impl Beam {
         Some(self.distances[self.next_waiting()?])
     }
 
-    /// Adds a node that was expanded, if it is nearer than [`Self::bound`].
-    pub(crate) fn place_expanded(&mut self, distance: f32, id: NodeId) {
-        if distance < self.bound() {
-            if self.ids.len() == self.capacity {
-                self.take(self.ids.len() - 1);
-            }
-            self.place(Candidate {
-                distance,
-                id,
-                expanded: true,
-            });
-        }
-    }
-
     /// Ids of all candidates, nearest first.
     pub fn ids(&self) -> &[NodeId] {
         &self.ids
@@ -367,6 +353,32 @@ impl Frontier {
             }),
         };
         if let Some(candidate) = outside.filter(|c| c.distance < f32::INFINITY) {
+            self.discard(candidate);
+        }
+    }
+
+    /// Adds a node that was expanded, if it is nearer than the beam's bound.
+    pub(crate) fn place_expanded(&mut self, distance: f32, id: NodeId) {
+        let beam = &mut self.beam;
+        if distance >= beam.bound() {
+            return;
+        }
+        let last = beam.ids.len().checked_sub(1);
+        let pushed_out = last.filter(|_| beam.ids.len() == beam.capacity);
+        let pushed_out = pushed_out.map(|last| beam.take(last));
+        beam.place(Candidate {
+            distance,
+            id,
+            expanded: true,
+        });
+        if let Some(candidate) = pushed_out.filter(|c| !c.expanded) {
+            self.discard(candidate);
+        }
+    }
+
+    /// Keeps all candidates that are not expanded for later.
+    pub(crate) fn discard_waiting(&mut self) {
+        for candidate in self.beam.take_waiting() {
             self.discard(candidate);
         }
     }

@@ -198,7 +198,9 @@ impl<'s> Model<'s> {
             let condition = Condition::any(&mut self.rng);
             let settings = settings(ef, Resume::Relaxed);
             let found = filtered(&mut self.index, q, settings, condition, usize::MAX);
-            let found: HashSet<Tid> = found.expect("scan").iter().map(|r| r.tid).collect();
+            let rows = found.expect("scan");
+            let found: HashSet<Tid> = rows.iter().map(|r| r.tid).collect();
+            assert_eq!(found.len(), rows.len(), "a row is returned twice");
             assert!(
                 found
                     .iter()
