@@ -110,7 +110,7 @@ impl Keys {
                 // SAFETY: a value of the column, as long as `room` lives.
                 Stored::Whole(value) => unsafe { column.sketched(value, Oid::INVALID) },
                 Stored::Hash(hash) => Some(KeyValue::hash(hash)),
-                Stored::Null => None,
+                Stored::Null | Stored::Unknown => None,
             }
             .unwrap_or(KeyValue::NULL)
         };
@@ -260,6 +260,7 @@ impl Condition {
             (What::IsNull, stored) => verdict(matches!(stored, Stored::Null)),
             (What::IsNotNull, stored) => verdict(!matches!(stored, Stored::Null)),
             (_, Stored::Null) => Verdict::No,
+            (_, Stored::Unknown) => Verdict::Unknown,
             (What::Operator { hashes, .. }, Stored::Hash(hash)) => match hashes {
                 Some(hashes) if !hashes.contains(&hash) => Verdict::No,
                 _ => Verdict::Unknown,

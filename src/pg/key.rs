@@ -1,18 +1,22 @@
 //! Values of key columns: as bytes of a fixed size, as numbers and as hashes.
 //!
 //! A value takes one byte that says what follows ([`State`]), and as many as its column has for
-//! all values. A value that is longer leaves a hash there, and only the table has it.
+//! all values. A value that is longer leaves a hash there, and only the table has it. Values of
+//! variable length have a checksum: PostgreSQL's operators trust what is in them.
 
 use hnsw::keys::KeyValue;
+use hnsw::transform::splitmix64;
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
 use pgrx::varlena::{vardata_any, varsize_any_exhdr};
 use std::slice;
 
-/// Bytes for values of variable length.
-const TEXT_WIDTH: usize = 40;
-const NUMERIC_WIDTH: usize = 16;
-const NETWORK_WIDTH: usize = 20;
-const ARRAY_WIDTH: usize = 48;
+/// Bytes for values of variable length, with their checksum and a header of one byte.
+const TEXT_WIDTH: usize = 44;
+const NUMERIC_WIDTH: usize = 20;
+const NETWORK_WIDTH: usize = 24;
+const ARRAY_WIDTH: usize = 52;
+/// Bytes of a checksum.
+const SUM: usize = 4;
 
 /// What the bytes of a value are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,8 @@ pub enum Stored {
     Whole(Datum),
     /// Too long a value, by its hash.
     Hash(u32),
+    /// Damaged.
+    Unknown,
 }
 
 /// Aligned room for a value by reference.
@@ -186,8 +192,8 @@ impl KeyColumn {
         }
     }
 
-    /// The bytes that stand for a detoasted value; of variable length with a header of one byte, or
-    /// none if they are too many for that.
+    /// The bytes that stand for a detoasted value; of variable length with a checksum and a header of
+    /// one byte, unless they are too many anyway.
     ///
     /// # Safety
     /// As for [`Self::encode`].
@@ -199,13 +205,13 @@ impl KeyColumn {
                     let start: *const pg_sys::varlena = value.cast_mut_ptr();
                     let size = varsize_any_exhdr(start);
                     let payload = slice::from_raw_parts(vardata_any(start).cast::<u8>(), size);
-                    let mut bytes = vec![0; 1 + size];
-                    bytes[1..].copy_from_slice(payload);
-                    if size < self.width {
-                        pgrx::varlena::set_varsize_short(
-                            bytes.as_mut_ptr().cast(),
-                            bytes.len() as i32,
-                        );
+                    let mut bytes = vec![0; SUM + 1 + size];
+                    let (sum, value) = bytes.split_at_mut(SUM);
+                    value[1..].copy_from_slice(payload);
+                    if size < TEXT_WIDTH.max(ARRAY_WIDTH) {
+                        let length = value.len() as i32;
+                        pgrx::varlena::set_varsize_short(value.as_mut_ptr().cast(), length);
+                        sum.copy_from_slice(&checksum(value).to_ne_bytes());
                     }
                     bytes
                 }
@@ -237,10 +243,16 @@ impl KeyColumn {
             return Stored::Whole(Datum::from(u64::from_le_bytes(all)));
         }
         let room: &mut [u8] = bytemuck::cast_slice_mut(scratch);
-        room[..bytes.len()].copy_from_slice(bytes);
-        // What a page says of its length must not lead beyond the bytes.
-        if self.length == -1 && !is_short(room[0], self.width) {
-            return Stored::Hash(0);
+        if self.length == -1 {
+            let (sum, value) = bytes.split_at(SUM);
+            let size = short_size(value[0]).filter(|&size| size <= value.len());
+            let whole = size.map(|size| &value[..size]);
+            match whole.filter(|value| checksum(value).to_ne_bytes() == *sum) {
+                Some(value) => room[..value.len()].copy_from_slice(value),
+                None => return Stored::Unknown,
+            }
+        } else {
+            room[..bytes.len()].copy_from_slice(bytes);
         }
         Stored::Whole(Datum::from(room.as_ptr()))
     }
@@ -291,14 +303,21 @@ impl KeyColumn {
     }
 }
 
-/// Whether this byte is the header of a value of at most `width` bytes.
-fn is_short(first: u8, width: usize) -> bool {
+/// Bytes of a value with a header of one byte, which this is; `None` if it is no such header.
+fn short_size(first: u8) -> Option<usize> {
     // SAFETY: reads the byte.
-    let size = unsafe {
+    unsafe {
         let start = (&raw const first).cast();
-        pgrx::varlena::varatt_is_1b(start).then(|| pgrx::varlena::varsize_1b(start))
-    };
-    size.is_some_and(|size| (1..=width).contains(&size))
+        pgrx::varlena::varatt_is_1b(start)
+            .then(|| pgrx::varlena::varsize_1b(start))
+            .filter(|&size| size > 0)
+    }
+}
+
+/// A number that other bytes hardly share.
+fn checksum(bytes: &[u8]) -> u32 {
+    let mix = |sum: u64, byte: &u8| splitmix64(sum ^ u64::from(*byte));
+    bytes.iter().fold(bytes.len() as u64, mix) as u32
 }
 
 fn kind(input: Oid) -> Kind {
