@@ -23,6 +23,8 @@ use crate::store::PageStore;
 pub const COMMON: f64 = 0.1;
 /// Steering nodes for each in the beam, at least and at most.
 pub const STEERING: (f64, f64) = (0.5, 64.0);
+/// Steering nodes at most, unless the beam has more places: its cost grows with their square.
+const MOST_STEERING: usize = 4096;
 /// Matching nodes that are visited in the time that a search takes for one node of its beams: it
 /// visits three nodes for each of them, and scores their neighbours.
 pub const GATHERED_PER_NODE: f64 = 9.0;
@@ -82,7 +84,8 @@ impl Filtered {
         let factor = COMMON / share;
         let (least, most) = STEERING;
         let keep = self.steering.keep_discarded;
-        self.steering = Frontier::new((ef as f64 * factor.clamp(least, most)) as usize);
+        let places = (ef as f64 * factor.clamp(least, most)) as usize;
+        self.steering = Frontier::new(places.min(MOST_STEERING.max(ef)));
         self.steering.keep_discarded = keep;
         if self.should_gather_for(ef) {
             return Ok(Start::Gather);

@@ -402,7 +402,7 @@ impl Scan {
             if let Some(filtered) = &self.filtered
                 && filtered.is_far()
             {
-                self.ef *= FAR_BEAM;
+                self.ef = (FAR_BEAM * self.ef).min(LARGEST_BATCH.max(self.ef));
                 if filtered.should_gather_for(self.ef) && self.gather(index)? {
                     return Ok(());
                 }
