@@ -16,7 +16,7 @@ use crate::keys::Filter;
 use crate::map::Estimate;
 use crate::query::Query;
 use crate::record::NodeId;
-use crate::search::{Frontier, Visited};
+use crate::search::{Beam, Frontier, Visited};
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
@@ -83,10 +83,8 @@ impl Filtered {
         self.share = share;
         let factor = COMMON / share;
         let (least, most) = STEERING;
-        let keep = self.steering.keep_discarded;
         let places = (ef as f64 * factor.clamp(least, most)) as usize;
-        self.steering = Frontier::new(places.min(MOST_STEERING.max(ef)));
-        self.steering.keep_discarded = keep;
+        self.steering.beam = Beam::new(places.min(MOST_STEERING.max(ef)));
         if self.should_gather_for(ef) {
             return Ok(Start::Gather);
         }
