@@ -33,6 +33,9 @@ pub const GATHERED_PER_NODE: f64 = 9.0;
 const SEEDS: usize = 8;
 /// Where less than this part of the share of all nodes matches near the query, what matches is far.
 const FAR: f64 = 0.3;
+/// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
+/// asked for. Gathering is exact, and no row comes too late.
+const LEAST_BEAMS: f64 = 4.0;
 /// Bytes that a node takes while all that match are gathered.
 const GATHERED: usize = 64;
 
@@ -97,7 +100,8 @@ impl Filtered {
 
     /// Whether to visit all nodes that may match is less work than a search with a beam of `ef`.
     pub fn should_gather_for(&self, ef: usize) -> bool {
-        self.matching <= GATHERED_PER_NODE * (1.0 + COMMON / self.share) * ef as f64
+        let beams = (1.0 + COMMON / self.share).max(LEAST_BEAMS);
+        self.matching <= GATHERED_PER_NODE * beams * ef as f64
     }
 
     /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so
