@@ -30,6 +30,8 @@ SELECT format('type %s: %s %s %s %s %s %s %s, length %s, by value %s, align %s, 
     t.oid::regtype, typinput, typoutput, typreceive, typsend, typmodin, typmodout, typanalyze, typlen, typbyval, typalign,
     typstorage, typcategory, typispreferred, typsubscript, typelem::regtype, typcollation)
 FROM members JOIN pg_type t ON classid = 'pg_type'::regclass AND objid = t.oid
+-- Arrays of composite types are members of their own from PostgreSQL 18 on.
+WHERE NOT EXISTS (SELECT FROM pg_type element WHERE element.oid = t.typelem AND element.typtype = 'c')
 UNION ALL
 SELECT format('%s %s -> %s: volatility %s, strict %s, parallel %s, leakproof %s, set %s, language %s, cost %s, variadic %s, defaults %s, support %s',
     CASE prokind WHEN 'a' THEN 'aggregate' ELSE 'function' END, p.oid::regprocedure, prorettype::regtype, provolatile,
