@@ -1004,12 +1004,12 @@ BEGIN
 			JOIN pg_catalog.pg_opfamily f ON f.oid = a.amopfamily
 			JOIN pg_catalog.pg_am m ON m.oid = a.amopmethod
 			JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
-			JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
+			JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode::pg_catalog.oid
 			JOIN pg_catalog.pg_type t ON t.oid = o.oprleft
 		WHERE m.amname IN ('hnsw', 'ivfflat') AND a.amopstrategy = 1
 		ORDER BY m.amname, f.oid
 	LOOP
-		sphere := distance.type || '_sphere';
+		sphere := pg_catalog.format('%s_sphere', distance.type);
 		within := pg_catalog.format('<%s> (%I, %s)', distance.operator, distance.type, sphere);
 		IF pg_catalog.to_regtype(sphere) IS NULL THEN
 			EXECUTE pg_catalog.format('CREATE TYPE %s AS (centre %I, radius float8)', sphere, distance.type);

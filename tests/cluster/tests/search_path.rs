@@ -56,15 +56,19 @@ fn of_pg_hnsw() {
 #[test]
 fn of_vector() {
     let copied = Copied::with_alias(&Installation::from_env().unwrap()).unwrap();
+    // A version with what pgvector has, and nothing more.
+    let directory = copied.installation.extension_dir();
+    let script = std::fs::read_to_string(directory.join("vector--0.8.6.sql")).unwrap();
+    let (theirs, _) = script.split_once("-- Beyond pgvector").unwrap();
+    std::fs::write(directory.join("vector--0.8.5.sql"), theirs).unwrap();
     let server = Server::start_with(&copied.installation, &Options::new()).unwrap();
     let mut client = trapped(&server, "alias");
-    // From a catalogue that says that it is pgvector's, and has an index to rebuild.
+    // From a catalogue that is pgvector's, and has an index to rebuild.
     client
         .batch_execute(
-            "CREATE EXTENSION vector SCHEMA trap;
+            "CREATE EXTENSION vector SCHEMA trap VERSION '0.8.5';
              CREATE TABLE items (v trap.vector(2));
              CREATE INDEX ON items USING hnsw (v trap.vector_l2_ops);
-             UPDATE pg_extension SET extversion = '0.8.5' WHERE extname = 'vector';
              ALTER EXTENSION vector UPDATE TO 'pg_hnsw';
              ALTER EXTENSION vector UPDATE TO '0.8.6'",
         )
