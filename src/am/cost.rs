@@ -72,7 +72,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 true => 1.0,
                 false => costs.selectivity,
             };
-            let whole = costs.whole / costs.selectivity * share;
+            let whole = costs.whole / costs.selectivity.max(f64::MIN_POSITIVE) * share;
             *total = whole.max(*startup) + costs.rows * share * visit_cost(&costs, m);
             *selectivity = share;
             *pages = costs.index_pages;

@@ -14,8 +14,8 @@ use crate::{Error, Params, Result};
 use distance::Kernels;
 use std::mem::size_of;
 
-/// Rows that an index created empty has, about, when it gets bounds of key columns.
-const ROWS_FOR_BOUNDS: u32 = 1000;
+/// Rows that an index built from fewer has, about, when it gets bounds of key columns.
+pub(crate) const ROWS_FOR_BOUNDS: u32 = 1000;
 
 /// An index that was opened for one operation.
 pub struct Index<'s, S> {
@@ -186,8 +186,8 @@ impl<'s, S: PageStore> Index<'s, S> {
         Ok(())
     }
 
-    /// Whether an insert is to choose the bounds of key columns: the index was created without rows,
-    /// and has some now.
+    /// Whether an insert is to choose the bounds of key columns: the index was created with too few
+    /// rows, and has enough now.
     pub fn needs_bounds(&self) -> bool {
         let l = &self.layout;
         let enough = ROWS_FOR_BOUNDS / l.slots as u32 * l.unit_pages();

@@ -86,6 +86,18 @@ fn inserted_into_an_empty_index() {
     recall_of(&store, params, &data, 0.97);
 }
 
+/// A build from a few rows that are not like those to come does not choose the bounds.
+#[test]
+fn built_from_few_rows() {
+    let params = keyed(params(DIMS, 16, Metric::L2, Storage::Auto));
+    let data = data();
+    let store = build(params, &data[..20], 1);
+    assert!(!open(&store).bounds().are_known());
+    insert_rows(&mut open(&store), &data[20..], 20, 64);
+    assert!(open(&store).bounds().are_known());
+    recall_of(&store, params, &data, 0.97);
+}
+
 /// More pages than one of the map describes.
 #[test]
 fn many_map_pages() {

@@ -9,7 +9,7 @@ use super::graph::List;
 use super::{Arena, Builder};
 use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
-use crate::index::write_centre;
+use crate::index::{ROWS_FOR_BOUNDS, write_centre};
 use crate::keys::{Bounds, KeyValue, Sketch};
 use crate::layout::{LaneCode, Layout, Storage};
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
@@ -364,6 +364,8 @@ impl<A: Arena> Plan<'_, A> {
         if columns == 0 || self.bases.is_empty() {
             return;
         }
+        // Too few to tell how values will lie: an insert makes the bounds once there are more.
+        let enough = self.bases.len() >= ROWS_FOR_BOUNDS as usize;
         let step = self.bases.len().div_ceil(SAMPLE);
         let sample: Vec<KeyValue> = self
             .bases
@@ -372,7 +374,9 @@ impl<A: Arena> Plan<'_, A> {
             .flat_map(|&node| b.key(node).0)
             .copied()
             .collect();
-        self.bounds = Bounds::new(columns, &sample);
+        if enough {
+            self.bounds = Bounds::new(columns, &sample);
+        }
         self.sketches = vec![Sketch::default(); self.base_of.len()];
         for &node in &self.bases {
             let own = self.bounds.sketch(b.key(node).0);
