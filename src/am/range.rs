@@ -54,7 +54,7 @@ unsafe extern "C-unwind" fn add_paths(
 }
 
 /// # Safety
-/// As for [`planner::derive`].
+/// As for [`planner::add_paths`].
 unsafe fn add_paths_of(
     root: *mut PlannerInfo,
     table: *mut RelOptInfo,
@@ -78,7 +78,7 @@ unsafe fn add_paths_of(
         if let (Some(distance), Some(within)) =
             (of_strategy(support::ORDER), of_strategy(support::WITHIN))
         {
-            planner::derive(root, table, index, |clause| {
+            planner::add_paths(root, table, index, |clause| {
                 within_distance(clause, index, distance, within)
             });
         }

@@ -12,6 +12,7 @@
 //! | [`inspect`] | an index that is inspected together with its table |
 //! | [`interrupts`] | cancellation |
 //! | [`key`] | values of key columns: as bytes, numbers and hashes |
+//! | `left_out` | conditions that the planner does not give an index in some versions |
 //! | [`memory`] | memory contexts |
 //! | [`planner`] | what the planner knows of an index; conditions derived for one |
 //! | [`progress`] | `pg_stat_progress_create_index` |
@@ -37,6 +38,7 @@ pub mod heap;
 pub mod inspect;
 pub mod interrupts;
 pub mod key;
+mod left_out;
 pub mod memory;
 pub mod planner;
 pub mod progress;

@@ -1,9 +1,10 @@
 //! What the planner knows of an index, and conditions that are derived for one.
 
+use super::left_out;
 use super::relation::Relation;
 use pgrx::pg_sys::{
-    self, Expr, IndexOptInfo, IndexPath, List, Node, NodeTag, Oid, PlannerInfo, RangeTblEntry,
-    RelOptInfo, RestrictInfo,
+    self, Expr, IndexOptInfo, IndexPath, List, Node, NodeTag, Oid, Path, PlannerInfo,
+    RangeTblEntry, RelOptInfo, RestrictInfo,
 };
 
 /// Estimates for a scan of an index, and what they are made of.
@@ -148,7 +149,7 @@ pub unsafe fn indexes(table: *mut RelOptInfo) -> Vec<*mut IndexOptInfo> {
 
 /// # Safety
 /// The list, unless it is null, is one of pointers to `T`.
-unsafe fn elements<T>(list: *mut List) -> Vec<*mut T> {
+pub(super) unsafe fn elements<T>(list: *mut List) -> Vec<*mut T> {
     // SAFETY: the caller's promise.
     unsafe {
         let Some(list) = list.as_ref() else {
@@ -162,7 +163,7 @@ unsafe fn elements<T>(list: *mut List) -> Vec<*mut T> {
 
 /// # Safety
 /// The pointers are to nodes.
-unsafe fn list_of<T>(nodes: impl IntoIterator<Item = *mut T>) -> *mut List {
+pub(super) unsafe fn list_of<T>(nodes: impl IntoIterator<Item = *mut T>) -> *mut List {
     let append = |list, node: *mut T| {
         // SAFETY: the list is null or was made here.
         unsafe { pg_sys::lappend(list, node.cast()) }
@@ -219,17 +220,18 @@ pub unsafe fn same(a: *mut Node, b: *mut Node) -> bool {
 }
 
 /// Makes more paths from an index: with the conditions that `derived` gives for those that there
-/// are. Only the index has these conditions, and only here: they follow from those that stay.
+/// are, and with those that the planner has left out. Only the index has what is derived, and only
+/// here: it follows from what stays.
 ///
 /// # Safety
 /// `index` is one of `table`, whose paths from indexes have been made.
-pub unsafe fn derive(
+pub unsafe fn add_paths(
     root: *mut PlannerInfo,
     table: *mut RelOptInfo,
     index: *mut IndexOptInfo,
     derived: impl Fn(*mut Expr) -> Option<*mut Expr>,
 ) {
-    // SAFETY: the caller's promise; the lists are of RestrictInfos.
+    // SAFETY: the caller's promise; the lists are of these types.
     unsafe {
         let derive_all = |conditions: *mut List| {
             list_of(
@@ -243,17 +245,31 @@ pub unsafe fn derive(
         let (table, index) = (&mut *table, &mut *index);
         let (own, joins) = (index.indrestrictinfo, table.joininfo);
         let (more, more_joins) = (derive_all(own), derive_all(joins));
-        if more.is_null() && more_joins.is_null() {
+        let is_derived = !more.is_null() || !more_joins.is_null();
+        let left_out = left_out::conditions(root, index);
+        if !is_derived && left_out.is_empty() {
             return;
         }
-        let all = table.indexlist;
+        let (paths, all) = (table.pathlist, table.indexlist);
+        table.pathlist = std::ptr::null_mut();
         table.indexlist = list_of([&raw mut *index]);
         index.indrestrictinfo = pg_sys::list_concat_copy(own, more);
         table.joininfo = pg_sys::list_concat_copy(joins, more_joins);
         pg_sys::create_index_paths(root, table);
+        let made = elements::<Path>(table.pathlist);
         table.indexlist = all;
         index.indrestrictinfo = own;
         table.joininfo = joins;
+        let index: *mut IndexOptInfo = index;
+        let lacks = |&path: &*mut Path| left_out::lacks(path, index, &left_out);
+        table.pathlist = list_of(elements(paths).into_iter().filter(|path| !lacks(path)));
+        for path in made {
+            if lacks(&path) {
+                pg_sys::add_path(table, left_out::with(root, path, &left_out));
+            } else if is_derived {
+                pg_sys::add_path(table, path);
+            }
+        }
     }
 }
 
@@ -261,7 +277,7 @@ pub unsafe fn derive(
 ///
 /// # Safety
 /// The planner's.
-unsafe fn with_clause(
+pub(super) unsafe fn with_clause(
     root: *mut PlannerInfo,
     original: *mut RestrictInfo,
     clause: *mut Expr,

@@ -47,6 +47,14 @@ SELECT plan('i4 >= 3 AND i8 BETWEEN 20 AND 30 AND f4 > 1');
 SELECT plan('i2 IS NULL AND n IS NOT NULL');
 SELECT plan('i4 = 3::int8 AND i8 < 3::int2 AND f4 >= 0.1::float8');
 SELECT plan('b < true');
+SELECT plan('b AND i4 = 3');
+SELECT plan('NOT b');
+SELECT plan('b IS TRUE AND i4 < 3');
+SELECT plan('i4 IN (3, 4) AND i8 > 20 AND b IS FALSE');
+SELECT plan('i4 = ANY (ARRAY[3, 4]::int8[])');
+SELECT plan($$i4 < ANY ('{3,4}') AND vc IN ('v1', 'v2') IS TRUE$$);
+SELECT plan($$vc IN ('v1', 'v2')$$);
+SELECT plan($$da = ANY (ARRAY[timestamp '2020-01-01', NULL]) AND v <-> '[1,2,3]' < 10$$);
 SELECT plan($$t >= 't3' AND vc = 'v2' AND bp = 'c1'$$);
 SELECT plan($$da = timestamptz '2020-01-02' AND ts > date '2020-01-01'$$);
 SELECT plan($$e > 'bad' AND d <= 3 AND ip < '10.0.0.5'$$);
@@ -58,6 +66,11 @@ SELECT plan('i4 <> 3');
 SELECT plan($$t = 't3' COLLATE "POSIX"$$);
 SELECT plan($$t LIKE '%3'$$);
 SELECT plan($$ia <@ '{1,2}'$$);
+SELECT plan('i4 <> ALL (ARRAY[3, 4])');
+SELECT plan('i4 = ANY (ARRAY[i8])');
+SELECT plan($$t = ANY (ARRAY['t3' COLLATE "POSIX"])$$);
+SELECT plan('b IS NOT TRUE');
+SELECT plan('(b AND i4 = 3) IS TRUE');
 -- without order, and for rows without a vector, the index is of no use
 SET enable_seqscan = on;
 EXPLAIN (COSTS OFF) SELECT id FROM items WHERE i4 = 3;
@@ -73,10 +86,26 @@ BEGIN
 END $$;
 SELECT c, nearest(c) FROM unnest(ARRAY[
     'true', 'v IS NOT NULL', 'i4 = 3', 'i4 = 3 AND i8 = 13', 'i4 IN (3, 4)', 'i4 IN (3, NULL)', 'i4 = 11', 'i4 = ANY (ARRAY[]::int[])', 'i4 > 7 AND i4 < 3',
+    'i4 = ANY (NULL::int[])', 'i4 = ANY (ARRAY[NULL]::int[])', 'i4 = ANY (ARRAY[3000000000, 3])', 'i4 < ANY (ARRAY[1, NULL])', 'i4 = ANY (ARRAY(SELECT 4 * n FROM generate_series(-500, 500) n))',
+    'i4 IN (3, 4) AND i4 IN (4, 5) AND b', 'NOT b',
     'i4 = 3::int8', 'i4 = 3000000000', 'i8 > 40::int2', 'i4 < (SELECT NULL::int)', 'i4 = (SELECT 3)', 'b < true', 'b = false AND NOT b', 'o = 2', 'f4 = 1.5::float8',
     'f8 >= 5', $$f8 < 'NaN'$$, $$n >= '7.0'$$, $$t = 't3'$$, $$t > 't7'$$, $$vc IN ('v1', 'v2')$$, $$bp = 'c1   '$$, 'u = md5(''1'')::uuid', $$da = timestamp '2020-01-02'$$,
     $$ti > '17:30'$$, $$ts <= date '2020-01-01'$$, $$tz = '2020-01-03'$$, $$ip = '10.0.0.3'$$, $$e = 'good'$$, 'd BETWEEN 2 AND 4', $$ia && '{1}'$$, $$ia @> '{1,2}'$$, $$ia @> '{}'$$,
     $$ia && '{}'$$, $$ta @> '{a1,a3}'$$, 'i4 IS NULL', 't IS NOT NULL', 'v IS NULL']) c;
+
+-- lists that come later: from a parameter, from another table
+PREPARE lists(int[]) AS SELECT id FROM items WHERE i4 = ANY ($1) AND b ORDER BY v <-> '[100,1,1]' LIMIT 3;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE lists('{}');
+EXECUTE lists('{2,NULL,8,2}');
+EXECUTE lists('{NULL}');
+EXECUTE lists('{}');
+EXECUTE lists(NULL);
+RESET plan_cache_mode;
+EXPLAIN (COSTS OFF) SELECT x, near.id FROM (VALUES ('{1,2}'::int[]), ('{}'), (NULL), ('{7}')) AS w (x),
+	LATERAL (SELECT id FROM items WHERE i4 = ANY (w.x) ORDER BY v <-> '[100,1,1]' LIMIT 2) AS near;
+SELECT x, near.id FROM (VALUES ('{1,2}'::int[]), ('{}'), (NULL), ('{7}')) AS w (x),
+	LATERAL (SELECT id FROM items WHERE i4 = ANY (w.x) ORDER BY v <-> '[100,1,1]' LIMIT 2) AS near;
 
 -- rows change
 UPDATE items SET i4 = NULL, t = NULL WHERE id = 100;
