@@ -30,23 +30,35 @@ pub struct Target {
     pub table: &'static str,
     column: &'static str,
     class: &'static str,
+    /// Key columns of the index.
+    keys: &'static str,
     operator: &'static str,
     value: fn(&[f32]) -> String,
 }
 
-/// One table for each way in which vectors are stored.
-pub const TARGETS: [Target; 3] = [
+/// One table for each way in which vectors are stored, and one with key columns.
+pub const TARGETS: [Target; 4] = [
     Target {
         table: "dense",
         column: "vector(16)",
         class: "vector_l2_ops",
+        keys: "",
         operator: "<->",
+        value: dense,
+    },
+    Target {
+        table: "keyed",
+        column: "vector(16)",
+        class: "vector_cosine_ops",
+        keys: ", (id % 10), (repeat('x', version % 50)), version",
+        operator: "<=>",
         value: dense,
     },
     Target {
         table: "bits",
         column: "bit(128)",
         class: "bit_hamming_ops",
+        keys: "",
         operator: "<~>",
         value: bits,
     },
@@ -54,6 +66,7 @@ pub const TARGETS: [Target; 3] = [
         table: "sparse",
         column: "sparsevec(1000)",
         class: "sparsevec_l2_ops",
+        keys: "",
         operator: "<->",
         value: sparse,
     },
@@ -83,15 +96,20 @@ fn sparse(numbers: &[f32]) -> String {
 }
 
 impl Target {
-    /// Fails unless a search from some row gives others in order.
+    /// Fails unless a search from some row gives others in order; with key columns, those that meet
+    /// a condition.
     pub fn search(&self, client: &mut Client) -> Result<(), Error> {
         let Target {
             table, operator, ..
         } = self;
+        let condition = match self.keys {
+            "" => "true",
+            _ => "id % 10 = 3 AND version >= 0",
+        };
         let rows = client.query(
             &format!(
                 "WITH q AS MATERIALIZED (SELECT v FROM {table} LIMIT 1) \
-                 SELECT v {operator} (SELECT v FROM q) FROM {table} \
+                 SELECT v {operator} (SELECT v FROM q), {condition} FROM {table} WHERE {condition} \
                  ORDER BY v {operator} (SELECT v FROM q) LIMIT 20"
             ),
             &[],
@@ -101,7 +119,18 @@ impl Target {
             distances.is_sorted(),
             "{table}: not in order: {distances:?}"
         );
+        assert!(rows.iter().all(|row| row.get(1)), "{table}: {rows:?}");
         Ok(())
+    }
+
+    /// The statement that creates an index.
+    fn create_index(&self, how: &str, name: &str) -> String {
+        let Target {
+            table, class, keys, ..
+        } = self;
+        format!(
+            "CREATE INDEX {how} {name} ON {table} USING hnsw (v {class}{keys}) WITH (ef_construction = 32)"
+        )
     }
 }
 
@@ -129,12 +158,7 @@ pub struct Counts {
 impl Model {
     /// Creates the table and its index.
     pub fn create(client: &mut Client, target: Target, seed: u64) -> Result<Self> {
-        let Target {
-            table,
-            column,
-            class,
-            ..
-        } = target;
+        let Target { table, column, .. } = target;
         client.batch_execute(&format!(
             "CREATE TABLE {table} (id int PRIMARY KEY, version int, v {column})"
         ))?;
@@ -150,9 +174,7 @@ impl Model {
             model.rows.insert(id, vec![Some(0)]);
         }
         transaction.commit()?;
-        client.batch_execute(&format!(
-            "CREATE INDEX {table}_v_idx ON {table} USING hnsw (v {class}) WITH (ef_construction = 32)"
-        ))?;
+        client.batch_execute(&target.create_index("", &format!("{table}_v_idx")))?;
         Ok(model)
     }
 
@@ -299,7 +321,8 @@ impl Model {
         Ok(())
     }
 
-    /// A scan to the end has every row once, and a search for a row's own vector finds it.
+    /// A scan to the end has every row once, and a search for a row's own vector finds it; searches
+    /// with conditions on key columns have all rows that meet them.
     fn index_has_all(&self, client: &mut Client) -> Result<()> {
         let Target {
             table,
@@ -337,7 +360,44 @@ impl Model {
             lost.is_empty(),
             "{table}: not found by their own vectors: {lost:?}"
         );
+        if !self.target.keys.is_empty() {
+            self.filters_have_all(client, &query)?;
+        }
         client.batch_execute("RESET ALL; SET statement_timeout = '300s'")?;
+        Ok(())
+    }
+
+    /// So few rows meet a condition that all of them are compared.
+    fn filters_have_all(&self, client: &mut Client, query: &str) -> Result<()> {
+        let Target {
+            table,
+            column,
+            operator,
+            ..
+        } = self.target;
+        for tag in 0..10 {
+            let scan = format!(
+                "SELECT id FROM {table} WHERE id % 10 = {tag} ORDER BY v {operator} '{query}'::{column}"
+            );
+            let plan = client.query(&format!("EXPLAIN (COSTS OFF) {scan}"), &[])?;
+            let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+            let condition = format!("((id % 10) = {tag})");
+            let by_index = plan
+                .iter()
+                .any(|l| l.contains("Index Cond") && l.contains(&condition));
+            ensure!(by_index, "{plan:#?}");
+            let mut found: Vec<i32> = client.query(&scan, &[])?.iter().map(|r| r.get(0)).collect();
+            found.sort_unstable();
+            let here = |(id, versions): (&i32, &Versions)| {
+                (versions[0].is_some() && id % 10 == tag).then_some(*id)
+            };
+            let mut wanted: Vec<i32> = self.rows.iter().filter_map(here).collect();
+            wanted.sort_unstable();
+            ensure!(
+                found == wanted,
+                "{table}: the rows with {tag} are {found:?} instead of {wanted:?}"
+            );
+        }
         Ok(())
     }
 }
@@ -350,12 +410,13 @@ fn maintain(
     counts: &Counts,
 ) -> Result<(), Error> {
     while !stop.load(Ordering::Relaxed) {
-        let Target { table, class, .. } = TARGETS[rng.random_range(0..TARGETS.len())];
+        let target = TARGETS[rng.random_range(0..TARGETS.len())];
+        let table = target.table;
         let statements = match rng.random_range(0..8) {
             0 => vec![format!("REINDEX INDEX CONCURRENTLY {table}_v_idx")],
             1 => vec![
                 format!("DROP INDEX IF EXISTS {table}_more"),
-                format!("CREATE INDEX CONCURRENTLY {table}_more ON {table} USING hnsw (v {class})"),
+                target.create_index("CONCURRENTLY", &format!("{table}_more")),
             ],
             2 => vec!["CHECKPOINT".into()],
             _ => vec![format!("VACUUM {table}")],
