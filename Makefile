@@ -11,7 +11,7 @@
 #   make test-assert          tests on a PostgreSQL with assertions; the extension checks overflow
 #   make test-valgrind        SQL regression tests with the server under valgrind
 #   make fuzz                 libFuzzer on input and decoders (FUZZ_SECONDS=600 for longer)
-#   make test-long            300 crashes under load, and many damaged indexes; takes hours
+#   make test-long            300 crashes under load, 100,800 damaged indexes; takes hours
 #   make soak                 rows replaced and searched for half an hour; prints curves
 #   make test-clients         clients of pgvector in Python, Rust and JavaScript, unchanged
 #   make bench                against pgvector and others (BENCH=full for the published sizes,
@@ -145,10 +145,10 @@ test-valgrind:
 test-recall-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility
 
-# What make test does with 20 crashes and 750 damaged indexes.
+# What make test does with 20 crashes and 480 damaged indexes.
 test-long: private-15
 	@PG_CONFIG="$$($(POSTGRES) private 15)" PG_HNSW_LOG_DIR=$(TARGET)/test-logs $(CHECKED) \
-	    PG_HNSW_CRASHES=300 PG_HNSW_DAMAGES=5000 \
+	    PG_HNSW_CRASHES=300 PG_HNSW_DAMAGES=8400 \
 	    cargo test -p cluster-tests --test crash_cycles --test corruption -- --nocapture
 
 # PG_HNSW_SECONDS and PG_HNSW_ROWS make it another size.

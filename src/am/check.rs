@@ -1,9 +1,10 @@
 //! `hnsw_check()`: whether an index is as it should be, and has the rows of its table.
 
 use super::handler::export;
+use super::keys::Keys;
 use super::{metric, scan};
 use crate::pg::error::{OrRaise, debug, notice, raise};
-use crate::pg::fetch::{Found, RowReader};
+use crate::pg::fetch::{Columns, Found, RowReader};
 use crate::pg::inspect::Inspection;
 use crate::pg::memory::Temporary;
 use crate::pg::relation::{Fork, Relation};
@@ -11,6 +12,7 @@ use crate::pg::result::Rows;
 use crate::pg::store::PgStore;
 use crate::types::IndexedType;
 use hnsw::check::{self, Problem};
+use hnsw::keys::KeyValue;
 use hnsw::{Tid, Vector};
 use pgrx::pg_sys::{Datum, FunctionCallInfo, Snapshot};
 use pgrx::{IntoDatum, PgSqlErrorCode};
@@ -57,7 +59,9 @@ unsafe fn check(call: FunctionCallInfo) {
     let mut host = Host {
         rows,
         // SAFETY: both are open until the inspection ends.
-        reader: unsafe { RowReader::new(heap, index) },
+        reader: unsafe { RowReader::new(heap, index, Columns::All) },
+        keys: Keys::of(index),
+        temporary: Temporary::new(),
         store: &store,
         heap,
         index,
@@ -76,6 +80,7 @@ unsafe fn check(call: FunctionCallInfo) {
         ));
     }
     host.reader.end();
+    host.temporary.delete();
     inspection.end();
 }
 
@@ -83,6 +88,8 @@ unsafe fn check(call: FunctionCallInfo) {
 struct Host<'s> {
     rows: Rows,
     reader: RowReader,
+    keys: Keys,
+    temporary: Temporary,
     store: &'s PgStore,
     heap: Relation,
     index: Relation,
@@ -113,22 +120,34 @@ impl check::Host for Host<'_> {
         self.store.header_problem(block)
     }
 
-    fn show(&mut self, tid: Tid, f: &mut dyn FnMut(Option<Vector>)) -> bool {
+    fn show(&mut self, tid: Tid, f: &mut dyn FnMut(Option<Vector>, &[u8])) -> bool {
         if tid.block >= self.blocks {
             self.blocks = self.heap.blocks(Fork::Main);
             if tid.block >= self.blocks {
                 return false;
             }
         }
-        let indexed = self.indexed;
-        // SAFETY: the snapshot is registered; values of the column have its type.
+        let (indexed, keys) = (self.indexed, &self.keys);
+        // SAFETY: the snapshot is registered; values of the columns have their types.
         let found = unsafe {
-            self.reader.row(tid, self.snapshot, |value| match value {
-                Some(value) => f(Some(indexed.read(value).vector())),
-                None => f(None),
+            self.reader.row(tid, self.snapshot, |values| {
+                let key = keys.encode(values).key;
+                match values[0] {
+                    Some(value) => f(Some(indexed.read(value).vector()), &key),
+                    None => f(None, &key),
+                }
             })
         };
         matches!(found, Found::Row(()))
+    }
+
+    fn sees_what_is_dead(&self) -> bool {
+        // SAFETY: the snapshot is registered.
+        unsafe { !(*self.snapshot).takenDuringRecovery }
+    }
+
+    fn values(&self, key: &[u8]) -> Vec<KeyValue> {
+        self.temporary.run(|| self.keys.values(key))
     }
 
     fn is_vacant(&self, tid: Tid) -> bool {
@@ -140,8 +159,8 @@ impl check::Host for Host<'_> {
         unknown: &dyn Fn(Tid) -> bool,
         judge: &dyn Fn(Tid, Vector) -> Option<Problem>,
     ) {
-        let temporary = Temporary::new();
         let (indexed, rows, advice) = (self.indexed, &mut self.rows, &self.advice);
+        let temporary = &self.temporary;
         let row = |values: &[Option<Datum>], tid: Tid| {
             let Some(value) = values[0].filter(|_| unknown(tid)) else {
                 return;
@@ -154,7 +173,6 @@ impl check::Host for Host<'_> {
         };
         // SAFETY: the index is one on this table, the snapshot is registered.
         unsafe { self.heap.scan_visible(self.index, self.snapshot, row) };
-        temporary.delete();
     }
 }
 

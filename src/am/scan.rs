@@ -12,7 +12,7 @@ use super::keys::Keys;
 use super::report::{Report, warn_if_limited};
 use super::{metric, range, settings};
 use crate::pg::error::{OrRaise, raise};
-use crate::pg::fetch::{Found, RowReader};
+use crate::pg::fetch::{Columns, Found, RowReader};
 use crate::pg::memory::{self, Context, Temporary};
 use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
@@ -275,7 +275,7 @@ unsafe fn next(
             // are valid now.
             let found = unsafe {
                 let index = started.relation;
-                let new = || context.run(|| RowReader::new(table, index));
+                let new = || context.run(|| RowReader::new(table, index, Columns::First));
                 reader.get_or_insert_with(new).distance(
                     row.tid,
                     scan.xs_snapshot,

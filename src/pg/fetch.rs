@@ -10,14 +10,24 @@ use pgrx::pg_sys::{self, Datum, ScanKeyData, Snapshot};
 pub struct RowReader {
     fetch: *mut pg_sys::IndexFetchTableData,
     slot: *mut pg_sys::TupleTableSlot,
-    value: Value,
+    values: Values,
     temporary: Temporary,
 }
 
-/// Where the indexed value is.
-enum Value {
+/// Where the indexed values are.
+enum Values {
+    /// Only the first, in this column of the table.
     Column(i32),
-    Expression(*mut pg_sys::IndexInfo, *mut pg_sys::EState),
+    All(*mut pg_sys::IndexInfo, *mut pg_sys::EState),
+}
+
+/// Which values of a row a reader shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// At least that of the index's first column.
+    First,
+    /// Those of all columns of the index.
+    All,
 }
 
 /// What stands at a row's address.
@@ -34,24 +44,24 @@ impl RowReader {
     /// # Safety
     /// `index` is an open index on the open table `table`; both stay open until [`Self::end`]. The
     /// current memory context lives as long.
-    pub unsafe fn new(table: Relation, index: Relation) -> Self {
+    pub unsafe fn new(table: Relation, index: Relation, columns: Columns) -> Self {
         // SAFETY: the caller's promise.
         unsafe {
             let fetch = pg_sys::table_index_fetch_begin(table.as_ptr());
             let slot = pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut());
             let column = *(*(*index.as_ptr()).rd_index).indkey.values.as_ptr();
-            let value = match column {
-                0 => {
+            let values = match (column, columns) {
+                (0, _) | (_, Columns::All) => {
                     let state = pg_sys::CreateExecutorState();
                     (*pg_sys::MakePerTupleExprContext(state)).ecxt_scantuple = slot;
-                    Value::Expression(pg_sys::BuildIndexInfo(index.as_ptr()), state)
+                    Values::All(pg_sys::BuildIndexInfo(index.as_ptr()), state)
                 }
-                column => Value::Column(column.into()),
+                (column, Columns::First) => Values::Column(column.into()),
             };
             Self {
                 fetch,
                 slot,
-                value,
+                values,
                 temporary: Temporary::new(),
             }
         }
@@ -75,10 +85,10 @@ impl RowReader {
             f64::from_bits(distance.value() as u64)
         };
         // SAFETY: the caller's promise.
-        unsafe { self.row(tid, snapshot, |value| value.map(distance)) }
+        unsafe { self.row(tid, snapshot, |values| values[0].map(distance)) }
     }
 
-    /// Shows the indexed value of the row at `tid`. What `f` allocates is freed.
+    /// Shows the indexed values of the row at `tid`. What `f` allocates is freed.
     ///
     /// # Safety
     /// `snapshot` is a valid MVCC snapshot.
@@ -86,7 +96,7 @@ impl RowReader {
         &mut self,
         tid: Tid,
         snapshot: Snapshot,
-        f: impl FnOnce(Option<Datum>) -> R,
+        f: impl FnOnce(&[Option<Datum>]) -> R,
     ) -> Found<R> {
         let mut pointer = pointer_to(tid);
         let (mut again, mut dead) = (false, false);
@@ -101,7 +111,7 @@ impl RowReader {
                 &mut dead,
             );
             let found = match visible {
-                true => Found::Row(self.temporary.run(|| f(self.value()))),
+                true => Found::Row(self.temporary.run(|| f(&self.values()))),
                 false if dead => Found::Dead,
                 false => Found::Invisible,
             };
@@ -111,28 +121,31 @@ impl RowReader {
         }
     }
 
-    /// The indexed value of the row in the slot.
+    /// The indexed values of the row in the slot.
     ///
     /// # Safety
     /// There is a row in the slot.
-    unsafe fn value(&self) -> Option<Datum> {
+    unsafe fn values(&self) -> Vec<Option<Datum>> {
         let mut null = [true; pg_sys::INDEX_MAX_KEYS as usize];
         let mut values = [Datum::null(); pg_sys::INDEX_MAX_KEYS as usize];
         // SAFETY: the caller's promise; the arrays are as long as an index can have columns.
-        unsafe {
-            match self.value {
-                Value::Column(column) => {
+        let count = unsafe {
+            match self.values {
+                Values::Column(column) => {
                     values[0] = pg_sys::slot_getattr(self.slot, column, &mut null[0]);
+                    1
                 }
-                Value::Expression(info, state) => {
+                Values::All(info, state) => {
                     let context = (*state).es_per_tuple_exprcontext;
                     pg_sys::MemoryContextReset((*context).ecxt_per_tuple_memory);
                     let (values, null) = (values.as_mut_ptr(), null.as_mut_ptr());
                     pg_sys::FormIndexDatum(info, self.slot, state, values, null);
+                    (*info).ii_NumIndexAttrs as usize
                 }
             }
-        }
-        (!null[0]).then_some(values[0])
+        };
+        let one = |(&value, &null): (&Datum, &bool)| (!null).then_some(value);
+        values.iter().zip(&null).map(one).take(count).collect()
     }
 
     /// Frees everything.
@@ -141,7 +154,7 @@ impl RowReader {
         unsafe {
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
             pg_sys::table_index_fetch_end(self.fetch);
-            if let Value::Expression(_, state) = self.value {
+            if let Values::All(_, state) = self.values {
                 pg_sys::FreeExecutorState(state);
             }
         }

@@ -111,13 +111,6 @@ impl KeyColumn {
             let function = &raw mut (*entry).hash_proc_finfo;
             ((*function).fn_oid != Oid::INVALID).then_some(function)
         };
-        let width = match (length, input) {
-            (1.., _) => length as usize,
-            (_, pg_sys::NUMERICOID) => NUMERIC_WIDTH,
-            (_, pg_sys::INETOID) => NETWORK_WIDTH,
-            _ if kind == Kind::Set => ARRAY_WIDTH,
-            _ => TEXT_WIDTH,
-        };
         KeyColumn {
             input,
             length,
@@ -125,8 +118,22 @@ impl KeyColumn {
             collation,
             kind,
             hash,
-            width,
+            width: width(length, input),
         }
+    }
+
+    /// Bytes of a key of an index.
+    pub fn key_width(index: super::relation::Relation) -> usize {
+        let column = |i| {
+            // SAFETY: a look-up by OID; the relation is an open index, whose array has an entry for
+            // each column.
+            let (length, input) = unsafe {
+                let input = *(*index.as_ptr()).rd_opcintype.add(i);
+                (pg_sys::get_typlen(index.column(i).0), input)
+            };
+            1 + width(length, input)
+        };
+        (1..index.columns()).map(column).sum()
     }
 
     /// Bytes of a value.
@@ -240,7 +247,12 @@ impl KeyColumn {
         if self.by_value {
             let mut all = [0; 8];
             all[..bytes.len()].copy_from_slice(bytes);
-            return Stored::Whole(Datum::from(u64::from_le_bytes(all)));
+            let value = Datum::from(u64::from_le_bytes(all));
+            // Operators raise errors about what is none.
+            return match self.input == pg_sys::ANYENUMOID && !is_label(value) {
+                true => Stored::Unknown,
+                false => Stored::Whole(value),
+            };
         }
         let room: &mut [u8] = bytemuck::cast_slice_mut(scratch);
         if self.length == -1 {
@@ -300,6 +312,26 @@ impl KeyColumn {
     unsafe fn call_hash(&self, function: *mut FmgrInfo, value: Datum) -> u32 {
         // SAFETY: the caller's promise. Types without a collation do not look at it.
         unsafe { pg_sys::FunctionCall1Coll(function, self.collation, value).value() as u32 }
+    }
+}
+
+/// Bytes for a value of a type of this length, for which the operator class is.
+fn width(length: i16, input: Oid) -> usize {
+    match (length, input) {
+        (1.., _) => length as usize,
+        (_, pg_sys::NUMERICOID) => NUMERIC_WIDTH,
+        (_, pg_sys::INETOID) => NETWORK_WIDTH,
+        _ if kind(input) == Kind::Set => ARRAY_WIDTH,
+        _ => TEXT_WIDTH,
+    }
+}
+
+/// Whether a value is one of an enum.
+fn is_label(value: Datum) -> bool {
+    let cache = pg_sys::SysCacheIdentifier::ENUMOID as i32;
+    // SAFETY: a look-up by OID.
+    unsafe {
+        pg_sys::SearchSysCacheExists(cache, value, Datum::null(), Datum::null(), Datum::null())
     }
 }
 

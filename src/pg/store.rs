@@ -2,11 +2,12 @@
 
 use super::buffer::{Lock, Locked};
 use super::interrupts;
+use super::key::KeyColumn;
 use super::recent::Recent;
 use super::relation::{Fork, PageLock, Relation};
 use hnsw::page::{Body, Meta};
 use hnsw::store::PageStore;
-use hnsw::{Error, Result};
+use hnsw::{Error, Params, Result};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -60,6 +61,15 @@ impl PgStore {
 }
 
 impl PageStore for PgStore {
+    fn fits(&self, params: &Params) -> bool {
+        let keys = params.keys;
+        let (_, typmod) = self.index.first_column();
+        // A column may have lost its number of dimensions without a new index.
+        (typmod < 1 || typmod as u32 == params.dims)
+            && usize::from(keys.columns) == self.index.columns() - 1
+            && usize::from(keys.width) == KeyColumn::key_width(self.index)
+    }
+
     fn blocks(&self) -> u32 {
         self.blocks.set(self.index.blocks(Fork::Main));
         self.blocks.get()

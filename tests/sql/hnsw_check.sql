@@ -16,6 +16,7 @@ CREATE INDEX s_l2 ON t USING hnsw (s sparsevec_l2_ops);
 CREATE INDEX s_cosine ON t USING hnsw (s sparsevec_cosine_ops);
 CREATE INDEX thirds ON t USING hnsw (v vector_l2_ops) WHERE id % 3 = 0;
 CREATE INDEX half ON t USING hnsw ((subvector(v, 1, 6)::vector(6)) vector_l2_ops);
+CREATE INDEX keys ON t USING hnsw (v vector_l2_ops, id, (repeat('long', id % 20)), (ARRAY[id % 3, id % 5]));
 CREATE VIEW problems AS
 SELECT c.relname, p.* FROM pg_class c JOIN pg_am a ON a.oid = c.relam AND a.amname = 'hnsw', hnsw_check(c.oid, true) p;
 SELECT * FROM problems;

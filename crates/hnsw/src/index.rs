@@ -99,6 +99,10 @@ impl<'s, S: PageStore> Index<'s, S> {
     pub fn open(store: &'s S) -> Result<Self> {
         let meta = store.read(Meta::BLOCK, Meta::read)??;
         let layout = Layout::from_meta(&meta)?;
+        if !store.fits(&layout.params) {
+            let what = "metapage is of an index on other columns";
+            return Err(Error::corrupted(Meta::BLOCK, what));
+        }
         let mut centre: Vec<f32> = Vec::new();
         if meta.centred != 0 {
             let mut left = layout.params.dims as usize;
@@ -117,13 +121,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             }
         }
         let transform = Transform::new(&layout, &meta, centre);
-        let bounds = match layout.bounds_block() {
-            Some(block) => {
-                let columns = layout.key_columns();
-                store.read(block, |body| Bounds::read(body, block, columns))??
-            }
-            None => Bounds::default(),
-        };
+        let bounds = read_bounds(store, &layout)?;
         Ok(Self {
             store,
             bounds,
@@ -147,6 +145,11 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// The bounds of key columns.
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
+    }
+
+    /// The bounds of key columns as they are now.
+    pub(crate) fn bounds_now(&self) -> Result<Bounds> {
+        read_bounds(self.store, &self.layout)
     }
 
     /// The map from vectors to stored ones.
@@ -516,6 +519,16 @@ impl<'s, S: PageStore> Index<'s, S> {
             left -= shown;
         }
         Ok(left == 0)
+    }
+}
+
+fn read_bounds<S: PageStore>(store: &S, layout: &Layout) -> Result<Bounds> {
+    match layout.bounds_block() {
+        Some(block) => {
+            let columns = layout.key_columns();
+            store.read(block, |body| Bounds::read(body, block, columns))?
+        }
+        None => Ok(Bounds::default()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where pages come from.
 
-use crate::Result;
 use crate::page::Body;
+use crate::{Params, Result};
 use std::ops::Range;
 
 /// A file of pages that several processes may read and change at once.
@@ -11,6 +11,12 @@ use std::ops::Range;
 /// were made. Closures get a page's body under its lock: they compute and copy, nothing else; only the
 /// mark of dead rows asks the table there.
 pub trait PageStore {
+    /// Whether an index with these parameters can be that of this file, as far as is known from
+    /// elsewhere.
+    fn fits(&self, _params: &Params) -> bool {
+        true
+    }
+
     /// Blocks in the file. Never shrinks while the index exists.
     fn blocks(&self) -> u32;
 

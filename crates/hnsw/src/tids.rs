@@ -31,8 +31,8 @@ pub fn read_slot(
     Ok(found.map(|(header, rows)| (header, parse(layout, rows).collect())))
 }
 
-/// Header of the slot and its rows; `None` if it holds none.
-fn rows_of<'a>(
+/// As [`read_slot`], with the keys.
+pub fn rows_of<'a>(
     layout: &Layout,
     body: &'a Body,
     block: u32,

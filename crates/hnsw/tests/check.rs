@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::keyed::keyed;
+use common::keyed::{Keyed, key_values, keyed};
 use common::*;
 use hnsw::check::{self, Problem};
+use hnsw::keys::{ANY, KeyValue, NULL, Sketch};
 use hnsw::layout::LaneCode;
 use hnsw::memory::MemoryStore;
 use hnsw::page::{BODY_SIZE, Body, HEADER_SIZE, Meta, PageKind, VECTOR_OFFSET};
@@ -16,8 +17,8 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// A table beside an index: `None` is a dead row that vacuum has yet to remove.
-#[derive(Default)]
 struct Table {
+    params: Params,
     rows: HashMap<Tid, Option<Value>>,
     problems: Vec<Problem>,
 }
@@ -27,9 +28,18 @@ impl check::Host for Table {
         self.problems.push(problem);
     }
 
-    fn show(&mut self, tid: Tid, f: &mut dyn FnMut(Option<Vector>)) -> bool {
+    fn show(&mut self, tid: Tid, f: &mut dyn FnMut(Option<Vector>, &[u8])) -> bool {
         let row = self.rows.get(&tid).and_then(Option::as_ref);
-        row.inspect(|value| f(Some(value.vector()))).is_some()
+        let keyed = Keyed::new(self.params, tid);
+        row.inspect(|value| f(Some(value.vector()), keyed.row().key))
+            .is_some()
+    }
+
+    fn values(&self, key: &[u8]) -> Vec<KeyValue> {
+        match self.params.keys.columns {
+            0 => Vec::new(),
+            _ => key_values(key),
+        }
     }
 
     fn is_vacant(&self, tid: Tid) -> bool {
@@ -69,7 +79,10 @@ impl Sample {
         let mut index = open(&store);
         let mut data = clustered(60, dims, 4);
         data.extend(vec![data[3].clone(); 90]);
-        insert_rows(&mut index, &data, 0, 40);
+        insert_rows(&mut index, &data[..20], 0, 40);
+        // Numbers of the rows from here on have codes of their own.
+        index.establish_bounds(key_values).expect("bounds");
+        insert_rows(&mut index, &data[20..], 20, 40);
         let mut rows: Vec<_> = (0..).map(tid).zip(data.into_iter().map(Some)).collect();
         for (i, level) in [1, 1, 1, 1, 2, 2].into_iter().enumerate() {
             let x = clustered(6, dims, 5).remove(i);
@@ -102,6 +115,7 @@ impl Sample {
         let metric = self.layout.params.metric;
         let rows = self.rows.iter();
         let mut host = Table {
+            params: self.layout.params,
             rows: rows
                 .map(|(tid, x)| (*tid, x.as_ref().map(|x| Value::new(metric, x))))
                 .collect(),
@@ -570,11 +584,90 @@ fn rows() {
         finds(s, "is in the index more than once", true, |d| {
             d.edit(node, |r| assert!(add(r, own)));
         });
+        finds(s, "is marked as dead, but is not", true, |d| {
+            d.edit(node, |r| {
+                let mut row = r.view().rows()[..s.layout.row_size].to_vec();
+                row[..6].copy_from_slice(&own.dead().to_bytes());
+                r.retain_tids(|t| t.unmarked() != own);
+                assert!(r.push_row(&row));
+            });
+        });
         let other = s.slot(|r| r.is_node(0) && r.tids().all(|t| t != own) && r.tids().len() > 0);
         finds(s, "has another vector than its node", true, |d| {
             d.edit(other, |r| replace(r, own));
         });
     }
+}
+
+/// Keys of rows, and the codes of a node that follow from them: in its record, in the map and in lanes.
+#[test]
+fn keys() {
+    let s = samples().last().expect("with key columns");
+    assert!(s.layout.params.keys.columns > 0);
+    let node = s.slot(|r| {
+        let one = r.tids().len() == 1 && r.header().link == NONE;
+        let values = r.sketch().0[..2].iter().all(|&c| c > NULL && c < ANY);
+        one && values && r.is_node(0) && r.kind() == SlotKind::Node
+    });
+    let namer =
+        s.slot(|r| r.is_node(0) && r.kind() == SlotKind::Node && r.neighbours().contains(&node));
+    let with = |sketch: Sketch, column: usize, code| {
+        let mut sketch = sketch;
+        sketch.0[column] = code;
+        sketch
+    };
+    // The last byte of a row is of its key.
+    finds(s, "has another key than in the table", true, |d| {
+        d.edit(node, |r| {
+            let mut row = r.view().rows().to_vec();
+            row[6] ^= 1;
+            r.retain_tids(|_| false);
+            assert!(r.push_row(&row));
+        });
+    });
+    let owner = s.slot(|r| r.is_node(0) && r.header().link != NONE);
+    let list = s.record(owner, |r| r.header().link);
+    let (block, slot) = s.layout.locate(list);
+    let at = s.layout.record_range(slot).start + 32 + 6;
+    finds(s, "has another key than in the table", true, |d| {
+        let byte = d.pages[block as usize].bytes()[at];
+        d.set(block, at, &[byte ^ 1]);
+    });
+    for column in 0..2 {
+        finds(s, "does not have the codes of its node", false, |d| {
+            d.edit(node, |r| {
+                let own = r.view().sketch();
+                r.set_sketch(with(own, column, NULL));
+            });
+        });
+        finds(s, "does not have the codes of its node", false, |d| {
+            d.edit(owner, |r| {
+                let own = r.view().sketch();
+                r.set_sketch(with(own, column, NULL));
+            });
+        });
+        for code in [NULL, ANY] {
+            finds(s, "is not that of its node", false, |d| {
+                d.edit(namer, |r| {
+                    let lane = r.view().neighbours().iter().position(|&n| n == node);
+                    let lane = lane.expect("lane");
+                    let was = r.view().edge(lane).sketch;
+                    r.set_lane_sketch(lane, with(was, column, code));
+                });
+            });
+        }
+    }
+    // A lane may be behind: of a node whose rows have different codes by now.
+    let mut damage = Damage {
+        sample: s,
+        pages: s.pages.clone(),
+    };
+    let namer = s.slot(|r| r.is_node(0) && r.neighbours().contains(&owner));
+    damage.edit(namer, |r| {
+        let lane = r.view().neighbours().iter().position(|&n| n == owner);
+        r.set_lane_sketch(lane.expect("lane"), Sketch([7; 8]));
+    });
+    assert_eq!(s.check(&damage.pages, true), []);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod slots;
 use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::{Index, Loaded};
+use crate::keys::{KeyValue, Sketch};
 use crate::layout::Layout;
 use crate::page::{Body, HEADER_SIZE, Meta, PageKind, VectorHeader};
 use crate::record::{NONE, NodeId, Record, RecordHeader, SlotKind, Tid};
@@ -56,8 +57,19 @@ pub trait Host {
         None
     }
 
-    /// Whether the check's snapshot sees a row; its vector, if it has one, is shown to `f`.
-    fn show(&mut self, tid: Tid, f: &mut dyn FnMut(Option<Vector>)) -> bool;
+    /// Whether the check's snapshot sees a row; its vector, if it has one, and its key are shown to `f`.
+    fn show(&mut self, tid: Tid, f: &mut dyn FnMut(Option<Vector>, &[u8])) -> bool;
+
+    /// Whether no row that the snapshot sees can be marked as dead. (A standby's snapshot may be older
+    /// than any of its primary.)
+    fn sees_what_is_dead(&self) -> bool {
+        true
+    }
+
+    /// What sketches are made from, of a key that the index has; nothing if that is not known.
+    fn values(&self, _key: &[u8]) -> Vec<KeyValue> {
+        Vec::new()
+    }
 
     /// Whether the table has nothing at this place, not even what vacuum has yet to remove.
     fn is_vacant(&self, tid: Tid) -> bool;
@@ -105,7 +117,7 @@ impl Host for Report {
         self.problems.push(problem);
     }
 
-    fn show(&mut self, _: Tid, _: &mut dyn FnMut(Option<Vector>)) -> bool {
+    fn show(&mut self, _: Tid, _: &mut dyn FnMut(Option<Vector>, &[u8])) -> bool {
         false
     }
 
@@ -208,7 +220,7 @@ struct Sighting {
 /// What a check finds where a lane or a link leads to.
 enum Target {
     /// A node with a list on that level.
-    Node(RecordHeader, Vec<u32>),
+    Node(Loaded),
     /// Something else.
     Other(u32),
     /// What cannot be read; that is a problem of its own page.
@@ -336,9 +348,9 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
             self.report_node(&node, text);
         }
         match self.target(id, header.level)? {
-            Target::Node(now, words) if now.generation == header.generation => node.words = words,
+            Target::Node(now) if now.header.generation == header.generation => node.words = now.y,
             // The slot was freed since.
-            Target::Node(..) => return Ok(()),
+            Target::Node(_) => return Ok(()),
             Target::Other(_) | Target::Unreadable => {
                 if self.still(&node)? {
                     self.report_node(&node, "own vector is missing");
@@ -368,7 +380,7 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
             false => Target::Other(record.header().generation),
         };
         let found = match self.index.load(id, level) {
-            Ok(Some(Loaded { header, y, .. })) => Ok(Target::Node(header, y)),
+            Ok(Some(node)) => Ok(Target::Node(node)),
             Ok(None) => self.index.with_record(id, other),
             Err(error) => Err(error),
         };
@@ -464,14 +476,15 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
                     format!("lane {lane} leads to {place}, which holds no node of this level");
                 (text, generation)
             }
-            Target::Node(other, words) => {
-                match edge::problem(self.layout, &node.words, &words, edge) {
-                    Some(what) => (
-                        format!("{what} of lane {lane} does not follow from the vectors"),
-                        other.generation,
-                    ),
+            Target::Node(other) => {
+                let text = match edge::problem(self.layout, &node.words, &other.y, edge) {
+                    Some(what) => format!("{what} of lane {lane} does not follow from the vectors"),
+                    None if node.header.level == 0 && !was(edge.sketch, other.sketch) => {
+                        format!("sketch of lane {lane} is not that of its node")
+                    }
                     None => return Ok(None),
-                }
+                };
+                (text, other.header.generation)
             }
         };
         Ok(Some(Sighting {
@@ -514,16 +527,16 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
                 format!("{what} is {}, which holds none", self.place(id)),
                 generation,
             ),
-            Target::Node(other, words)
-                if vector(&other) == vector(&node.header)
-                    && words == node.words
-                    && (level == 0 || other.hint == node.header.hint) =>
+            Target::Node(other)
+                if vector(&other.header) == vector(&node.header)
+                    && other.y == node.words
+                    && (level == 0 || other.header.hint == node.header.hint) =>
             {
                 return Ok(None);
             }
-            Target::Node(other, _) => (
+            Target::Node(other) => (
                 format!("{what}, {}, is of another node", self.place(id)),
-                other.generation,
+                other.header.generation,
             ),
         };
         Ok(Some(Sighting {
@@ -563,7 +576,7 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
             }
             Ok(match check.target(meta.entry, level)? {
                 Target::Other(generation) => seen(none, generation),
-                Target::Node(..) | Target::Unreadable => None,
+                Target::Node(_) | Target::Unreadable => None,
             })
         };
         if let Some(text) = self.confirmed(look)? {
@@ -571,6 +584,12 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
         }
         Ok(())
     }
+}
+
+/// Whether a node that has the codes `now` may have had the codes `before`: they only ever become
+/// those that stand for any.
+fn was(before: Sketch, now: Sketch) -> bool {
+    before.merged(now) == now
 }
 
 /// The record in a slot; `None` if the slot is free or in a list, and sound.

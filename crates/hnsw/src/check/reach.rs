@@ -3,7 +3,7 @@
 //! Inserts never take the last way to a node (its anchor); a vacuum does, for as long as it changes lists. So
 //! nothing is said while one is under way, or if one did not end.
 
-use super::{Check, Host, Problem, TRIES};
+use super::{Check, Host, Problem, TRIES, was};
 use crate::Result;
 use crate::chain::Owner;
 use crate::record::{NONE, NodeId, Record, SlotKind};
@@ -72,7 +72,7 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
                 continue;
             };
             let mapped = self.readable(self.index.mapped_codes(id))?;
-            if mapped.is_some_and(|mapped| mapped.merged(sketch) != mapped) {
+            if mapped.is_some_and(|mapped| !was(sketch, mapped)) {
                 unmapped.push(id);
             }
             for lane in lanes {
@@ -136,7 +136,7 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
         let mut walked = Slots::default();
         loop {
             for tid in rows.drain(..) {
-                if self.host.show(tid.unmarked(), &mut |_| ()) {
+                if self.host.show(tid.unmarked(), &mut |_, _| ()) {
                     return Ok(true);
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::{Check, Host, Node, Problem};
 use crate::chain;
+use crate::keys::{ANY, Bounds, Sketch};
 use crate::layout::{Layout, Metric, Storage};
 use crate::record::{NONE, NodeId, Record, SlotKind, Tid};
 use crate::store::PageStore;
@@ -47,8 +48,7 @@ fn show(tid: Tid) -> String {
 impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
     /// The rows of a node, in its record and in its list.
     pub(super) fn rows_of(&mut self, node: &Node, record: &Record) -> Result<()> {
-        let rows: Vec<Tid> = record.tids().collect();
-        self.rows_in(node, node.id, &rows)?;
+        self.rows_in(node, node.id, record.rows(), record.sketch())?;
         let mut walked = FxHashSet::default();
         let mut next = node.header.link;
         while next != NONE {
@@ -65,7 +65,11 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
                 // A problem of that slot.
                 None => return Ok(()),
                 Some(Some((owner, after, rows))) if owner == node.owner() => {
-                    self.rows_in(node, next, &rows)?;
+                    // A row changes the node's codes before it is added.
+                    let Some(sketch) = self.record_now(node, |record| record.sketch())? else {
+                        return Ok(());
+                    };
+                    self.rows_in(node, next, &rows, sketch)?;
                     next = after;
                 }
                 Some(_) => {
@@ -89,31 +93,44 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
     /// Owner, next slot and rows of a slot of a list; `Some(None)` if it is none, `None` if it
     /// cannot be read.
     #[allow(clippy::type_complexity, reason = "used once")]
-    fn list_slot(&self, id: NodeId) -> Result<Option<Option<(chain::Owner, NodeId, Vec<Tid>)>>> {
+    fn list_slot(&self, id: NodeId) -> Result<Option<Option<(chain::Owner, NodeId, Vec<u8>)>>> {
         let (block, slot) = self.layout.locate(id);
         let found = self.index.store.read(block, |body| {
-            let list = tids::read_slot(self.layout, body, block, slot)?;
-            Ok(list.map(|(header, rows)| (header.owner(), header.next, rows)))
+            let list = tids::rows_of(self.layout, body, block, slot)?;
+            Ok(list.map(|(header, rows)| (header.owner(), header.next, rows.to_vec())))
         });
         self.readable(found.and_then(|found| found))
     }
 
-    /// Rows of a node in the slot `holder`.
-    fn rows_in(&mut self, node: &Node, holder: NodeId, rows: &[Tid]) -> Result<()> {
-        for tid in rows.iter().map(|tid| tid.unmarked()) {
+    /// Rows of a node in the slot `holder`, and the codes that the node had afterwards.
+    fn rows_in(&mut self, node: &Node, holder: NodeId, rows: &[u8], sketch: Sketch) -> Result<()> {
+        for row in rows.chunks_exact(self.layout.row_size) {
+            let (marked, key) = (Tid::from_bytes(row), &row[6..]);
+            let tid = marked.unmarked();
             self.host.indexed(tid);
+            if !self.key_has_codes(key, sketch)? {
+                let text = format!(
+                    "key of row {} does not have the codes of its node",
+                    show(tid)
+                );
+                self.report_node(node, text);
+            }
             if self.rows.is_none() {
                 continue;
             }
-            let mut problem = None;
+            let (mut problem, mut other_key) = (None, false);
             let (layout, transform) = (self.layout, &self.index.transform);
-            let visible = self.host.show(tid, &mut |vector| {
+            let visible = self.host.show(tid, &mut |vector, of_table| {
                 problem = vector_problem(layout, transform, node, vector);
+                other_key = key != of_table;
             });
             let again = visible && !self.rows.as_mut().is_some_and(|rows| rows.add(tid));
             let vacant = !visible && self.host.is_vacant(tid) && self.is_vacant(holder, tid)?;
             let problems = [
                 problem,
+                other_key.then_some("has another key than in the table"),
+                (visible && marked.is_dead() && self.host.sees_what_is_dead())
+                    .then_some("is marked as dead, but is not"),
                 again.then_some("is in the index more than once"),
                 vacant.then_some("is in the index, but not in the table"),
             ];
@@ -122,6 +139,23 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a node with these codes may have a row with this key.
+    fn key_has_codes(&self, key: &[u8], sketch: Sketch) -> Result<bool> {
+        let values = self.host.values(key);
+        let has = |bounds: &Bounds| {
+            let codes = values.iter().enumerate().map(|(c, &v)| bounds.code(c, v));
+            codes
+                .zip(sketch.0)
+                .all(|(code, has)| has == code || has == ANY)
+        };
+        if has(self.index.bounds()) {
+            return Ok(true);
+        }
+        // An insert may have chosen the bounds since the index was opened.
+        let now = self.index.bounds_now();
+        Ok(self.readable(now)?.is_none_or(|now| has(&now)))
     }
 
     /// Whether the table has nothing where the slot says that there is a row; asked under the lock of
