@@ -8,6 +8,7 @@ use super::options::Options;
 use super::{metric, range, settings};
 use crate::pg::planner::{self, Costs};
 use hnsw::Storage;
+use hnsw::filtered;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
 
 /// Candidates expanded for each place in the beam, in an index of e rows; more in larger ones.
@@ -16,11 +17,20 @@ const VISITS_PER_PLACE: f64 = 1.5;
 const GROWTH: f64 = 0.03;
 /// Visits on each level above the lowest.
 const VISITS_PER_LEVEL: f64 = 4.0;
+/// Visits for each row of a scan that goes on.
+const VISITS_PER_ROW: f64 = 2.0;
+/// The share of a beam that is returned before a scan goes on.
+const RETURNED: f64 = 0.75;
+/// Visits for each node of those that are gathered, in the order of pages.
+const VISITS_PER_GATHERED: f64 = 0.25;
+/// Pages read before the search: the metapage, and what describes columns and levels.
+const OPENING: f64 = 2.0;
 /// Neighbours whose codes are compared in the time of one operator.
 const CODES_PER_OPERATOR: f64 = 8.0;
-/// Values longer than this are moved out of the table's own pages, which is where the planner's
-/// cost of a sequential scan ends.
+/// Values longer than this are moved out of the table's own pages.
 const TOAST_THRESHOLD: f64 = 2000.0;
+/// Pages read to find such a value.
+const TOAST_INDEX_PAGES: f64 = 2.0;
 
 pub unsafe extern "C-unwind" fn amcostestimate(
     root: *mut PlannerInfo,
@@ -49,8 +59,10 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 }
                 return;
             }
-            let costs = planner::costs(root, path, loop_count);
-            let (m, size) = planner::with_index(path, |index| {
+            // A range that does not end the scan is checked for each row of the table.
+            let leaves_out = !planner::has_range(path) || range::ends_scan(path);
+            let costs = planner::costs(root, path, loop_count, leaves_out);
+            let (m, size) = planner::with_index((*path).indexinfo, |index| {
                 let (metric, _) = metric::of(index);
                 let dims = f64::from(index.first_column().1);
                 let size = match metric.only_storage() {
@@ -62,22 +74,67 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 (f64::from(Options::of(index).m()), size)
             });
             let ef = settings::ef_search() as f64;
-            let visits = match planner::has_keys(path) {
-                true => filtered_visits(&costs, m, ef),
-                false => visits(&costs, m, ef),
+            let work = match planner::has_keys(path) {
+                true => Work::filtered(&costs, m, ef),
+                false => Work::plain(&costs, m, ef),
             };
-            *startup = startup_cost(&costs, m, size, visits);
-            // A condition that does not end the scan is checked for each row of the table.
-            let share = match planner::has_range(path) && !range::ends_scan(path) {
-                true => 1.0,
-                false => costs.selectivity,
-            };
-            let whole = costs.whole / costs.selectivity.max(f64::MIN_POSITIVE) * share;
-            *total = whole.max(*startup) + costs.rows * share * visit_cost(&costs, m);
-            *selectivity = share;
+            // What a beam comes back to is in memory.
+            let pages_of_first = work.first.min(costs.index_pages);
+            *startup = work.opening + reading(&costs, m, size, work.first, pages_of_first);
+            *total = *startup + reading(&costs, m, size, work.on, work.on);
+            *selectivity = costs.selectivity;
             *pages = costs.index_pages;
         })
     }
+}
+
+/// What a scan does, in visits.
+struct Work {
+    /// What it costs to begin.
+    opening: Cost,
+    /// Visits before the first row.
+    first: f64,
+    /// Visits from there to the last row.
+    on: f64,
+}
+
+impl Work {
+    /// Without conditions, or with one on the distance alone, which ends the scan.
+    fn plain(costs: &Costs, m: f64, ef: f64) -> Self {
+        Self {
+            opening: OPENING * costs.random_page,
+            first: visits(costs, m, ef),
+            on: VISITS_PER_ROW * costs.rows * costs.share() * beyond(costs, ef),
+        }
+    }
+
+    /// With conditions on key columns: either all nodes that match are visited, or a search has more nodes that
+    /// steer the fewer match, until it has visited as many as match; then it visits these.
+    fn filtered(costs: &Costs, m: f64, ef: f64) -> Self {
+        let share = costs.share().max(1e-9);
+        let matching = (costs.rows * share).max(1.0);
+        let map = costs.rows * 2.0 / f64::from(pg_sys::BLCKSZ) * costs.sequential_page;
+        let opening = OPENING * costs.random_page + map;
+        if filtered::gathers(matching, share, ef) {
+            return Self {
+                opening,
+                first: VISITS_PER_GATHERED * matching,
+                on: 0.0,
+            };
+        }
+        let steering = filtered::steering(share);
+        Self {
+            opening,
+            first: visits(costs, m, ef * (1.0 + steering)),
+            on: VISITS_PER_ROW * matching * beyond(costs, ef),
+        }
+    }
+}
+
+/// The part of the wanted rows that a scan has to go on for. Costs are a straight line from the first row to the
+/// last; this makes it meet what the wanted ones cost.
+fn beyond(costs: &Costs, ef: f64) -> f64 {
+    (1.0 - RETURNED * ef / costs.wanted).max(0.0)
 }
 
 /// Nodes visited to find the nearest `ef` rows.
@@ -87,26 +144,22 @@ fn visits(costs: &Costs, m: f64, ef: f64) -> f64 {
     visits.min(costs.rows)
 }
 
-/// The same of those that meet conditions on key columns: either all of them are visited, which takes less
-/// for each, or a search has more nodes that steer the fewer match.
-fn filtered_visits(costs: &Costs, m: f64, ef: f64) -> f64 {
-    let share = costs.selectivity.max(1e-9);
-    let matching = costs.rows * share;
-    let steering = (hnsw::filtered::COMMON / share).max(hnsw::filtered::STEERING.0);
-    let searched = visits(costs, m, ef * (1.0 + steering));
-    let gathered = matching * visits(costs, m, ef) / ef / hnsw::filtered::GATHERED_PER_NODE;
-    searched.min(gathered.max(1.0))
+/// Cost of so many visits, and of reading so many pages for them.
+fn reading(costs: &Costs, m: f64, size: f64, visits: f64, pages: f64) -> Cost {
+    pages * costs.random_page * charged(costs, size) + visits * visit_cost(costs, m)
 }
 
-/// Cost of visiting so many nodes, whose values have about `size` bytes.
-fn startup_cost(costs: &Costs, m: f64, size: f64, visits: f64) -> f64 {
-    let mut reading = visits.min(costs.index_pages) * costs.random_page;
-    if size > TOAST_THRESHOLD {
-        // A sequential scan reads all values, but is charged for the pages of the table only; to
-        // be compared with it, this must not be charged for more.
-        reading = reading.min(costs.table_pages * costs.sequential_page);
+/// The part of what it takes that the planner charges a sequential scan for, whose cost must be comparable:
+/// it ends with the pages of the table, but for each row that passes the other conditions the scan
+/// reads a value of about `size` bytes, which may be elsewhere.
+fn charged(costs: &Costs, size: f64) -> f64 {
+    if size <= TOAST_THRESHOLD {
+        return 1.0;
     }
-    reading + visits * visit_cost(costs, m)
+    let scan = costs.table_pages * costs.sequential_page + costs.table_rows * costs.tuple;
+    let pages = TOAST_INDEX_PAGES + size / f64::from(pg_sys::BLCKSZ);
+    let values = costs.table_rows * costs.passing * pages * costs.sequential_page;
+    scan / (scan + values)
 }
 
 /// Cost of what is computed on one page.

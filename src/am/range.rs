@@ -7,17 +7,23 @@
 //! so that `<` may become `<=`. Joins and conditions that only later have a value come by the same
 //! way to parameterised paths.
 
-use super::{cost, support};
+use super::{cost, metric, support};
 use crate::pg::catalog::{self, Operator};
 use crate::pg::error::raise;
 use crate::pg::memory::Context;
+use crate::pg::planner::Derived;
+use crate::pg::store::PgStore;
 use crate::pg::{planner, row};
 use crate::types::Detoasted;
+use hnsw::query::Query;
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{
-    self, Index, IndexScanDescData, PlannerInfo, RangeTblEntry, RelOptInfo, ScanKeyData,
+    self, Datum, Index, IndexScanDescData, PlannerInfo, RangeTblEntry, RelOptInfo, ScanKeyData,
 };
 use std::sync::OnceLock;
+
+/// Nodes that tell how many are within a distance, while a query is planned.
+const SAMPLE: u32 = 32;
 
 /// What was there before.
 static PREVIOUS: OnceLock<pg_sys::set_rel_pathlist_hook_type> = OnceLock::new();
@@ -94,7 +100,7 @@ unsafe fn within_distance(
     index: *mut pg_sys::IndexOptInfo,
     distance: &Operator,
     within: &Operator,
-) -> Option<*mut pg_sys::Expr> {
+) -> Option<Derived> {
     // SAFETY: the caller's promise.
     unsafe {
         let (compared, radius) = planner::upper_bound(clause)?;
@@ -110,8 +116,40 @@ unsafe fn within_distance(
             return None;
         };
         let [_, sphere] = within.arguments;
+        let selectivity = match (planner::constant(value), planner::constant(radius)) {
+            (Some(centre), Some(radius)) => {
+                share(index, centre, f64::from_bits(radius.value() as u64))
+            }
+            _ => None,
+        };
         let sphere = planner::row(sphere, [value, radius]);
-        Some(planner::condition(within.oid, column, sphere))
+        Some(Derived {
+            clause: planner::condition(within.oid, column, sphere),
+            selectivity,
+        })
+    }
+}
+
+/// The share of rows within `radius` of `centre`, from a few nodes of the index; `None` if there are none, or none
+/// of these is within.
+///
+/// # Safety
+/// `index` is the planner's, and `centre` a value of the type of its first column.
+unsafe fn share(index: *mut pg_sys::IndexOptInfo, centre: Datum, radius: f64) -> Option<f64> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        planner::with_index(index, |relation| {
+            let store = PgStore::new(relation);
+            let index = hnsw::Index::open(&store).ok()?;
+            let (_, indexed) = metric::of(relation);
+            let value = indexed.read(centre);
+            let x = value.vector();
+            if x.dims() != index.layout().params.dims as usize {
+                return None;
+            }
+            let share = index.share_within(&Query::new(&index, x), radius, SAMPLE);
+            share.ok().flatten().filter(|&share| share > 0.0)
+        })
     }
 }
 

@@ -15,21 +15,41 @@ pub struct Costs {
     pub index_pages: f64,
     /// Pages of the table.
     pub table_pages: f64,
-    /// Cost of reading all pages of the index, and its rows, in any order.
-    pub whole: f64,
+    /// Rows in the table.
+    pub table_rows: f64,
     /// Share of the table's rows that the scan returns.
     pub selectivity: f64,
+    /// Share of those that pass the conditions that the index does not have.
+    pub passing: f64,
+    /// Rows that the query takes from the scan, at most.
+    pub wanted: f64,
     /// Cost of a page read anywhere, and in sequence.
     pub random_page: f64,
     /// Cost of a page read in sequence.
     pub sequential_page: f64,
+    /// Cost of looking at a row.
+    pub tuple: f64,
     /// Cost of an operator's call.
     pub operator: f64,
 }
 
+impl Costs {
+    /// Share of the index's rows that the scan returns; a partial index has fewer than the table.
+    pub fn share(&self) -> f64 {
+        (self.selectivity * self.table_rows / self.rows).min(1.0)
+    }
+}
+
+/// The estimates for a path; `leaves_out` says whether the scan leaves out the rows that do not meet its conditions.
+///
 /// # Safety
 /// `root` and `path` are those of a call of `amcostestimate`.
-pub unsafe fn costs(root: *mut PlannerInfo, path: *mut IndexPath, loop_count: f64) -> Costs {
+pub unsafe fn costs(
+    root: *mut PlannerInfo,
+    path: *mut IndexPath,
+    loop_count: f64,
+    leaves_out: bool,
+) -> Costs {
     // SAFETY: the caller's promise.
     unsafe {
         let mut generic = pg_sys::GenericCosts::default();
@@ -41,14 +61,27 @@ pub unsafe fn costs(root: *mut PlannerInfo, path: *mut IndexPath, loop_count: f6
             &mut random_page,
             &mut sequential_page,
         );
+        let table_rows = (*index.rel).tuples.max(1.0);
+        let selectivity = match leaves_out {
+            true => generic.indexSelectivity,
+            false => 1.0,
+        };
+        let returned = (table_rows * selectivity).max(1.0);
+        let passing = ((*index.rel).rows / returned).clamp(f64::MIN_POSITIVE, 1.0);
         Costs {
             rows: index.tuples.max(1.0),
             index_pages: f64::from(index.pages).max(1.0),
             table_pages: f64::from((*index.rel).pages).max(1.0),
-            whole: generic.indexTotalCost,
-            selectivity: generic.indexSelectivity,
+            table_rows,
+            selectivity,
+            passing,
+            wanted: match (*root).limit_tuples {
+                limit if limit > 0.0 => returned.min(limit / passing),
+                _ => returned,
+            },
             random_page,
             sequential_page,
+            tuple: pg_sys::cpu_tuple_cost,
             operator: pg_sys::cpu_operator_cost,
         }
     }
@@ -106,15 +139,15 @@ unsafe fn first_column(path: *mut IndexPath) -> Vec<*mut Node> {
     }
 }
 
-/// Opens the index of a path, which the planner has locked.
+/// Opens an index, which the planner has locked.
 ///
 /// # Safety
-/// As for [`costs`].
-pub unsafe fn with_index<R>(path: *mut IndexPath, f: impl FnOnce(Relation) -> R) -> R {
+/// `index` is the planner's.
+pub unsafe fn with_index<R>(index: *mut IndexOptInfo, f: impl FnOnce(Relation) -> R) -> R {
     // SAFETY: the caller's promise.
     unsafe {
         let lock = pg_sys::NoLock as i32;
-        let relation = pg_sys::index_open((*(*path).indexinfo).indexoid, lock);
+        let relation = pg_sys::index_open((*index).indexoid, lock);
         let result = f(Relation::new(relation));
         pg_sys::index_close(relation, lock);
         result
@@ -198,6 +231,21 @@ pub unsafe fn row_fields(node: *mut Node) -> Vec<*mut Node> {
     }
 }
 
+/// The value of a constant that is not NULL.
+///
+/// # Safety
+/// As for [`operator_call`].
+pub unsafe fn constant(node: *mut Node) -> Option<pg_sys::Datum> {
+    // SAFETY: the caller's promise; the tag says what it is.
+    unsafe {
+        if (*node).type_ != NodeTag::T_Const {
+            return None;
+        }
+        let constant = &*node.cast::<pg_sys::Const>();
+        (!constant.constisnull).then_some(constant.constvalue)
+    }
+}
+
 /// Whether two expressions have the same value, or may: where a query has the same subquery twice,
 /// its results are two parameters.
 ///
@@ -219,6 +267,14 @@ pub unsafe fn same(a: *mut Node, b: *mut Node) -> bool {
     }
 }
 
+/// A condition that follows from another, and the share of rows that meet it, if that is known.
+pub struct Derived {
+    /// The condition.
+    pub clause: *mut Expr,
+    /// Share of the table's rows.
+    pub selectivity: Option<f64>,
+}
+
 /// Makes more paths from an index: with the conditions that `derived` gives for those that there
 /// are, and with those that the planner has left out. Only the index has what is derived, and only
 /// here: it follows from what stays.
@@ -229,7 +285,7 @@ pub unsafe fn add_paths(
     root: *mut PlannerInfo,
     table: *mut RelOptInfo,
     index: *mut IndexOptInfo,
-    derived: impl Fn(*mut Expr) -> Option<*mut Expr>,
+    derived: impl Fn(*mut Expr) -> Option<Derived>,
 ) {
     // SAFETY: the caller's promise; the lists are of these types.
     unsafe {
@@ -238,7 +294,12 @@ pub unsafe fn add_paths(
                 elements::<RestrictInfo>(conditions)
                     .into_iter()
                     .filter_map(|condition| {
-                        Some(with_clause(root, condition, derived((*condition).clause)?))
+                        let derived = derived((*condition).clause)?;
+                        let made = with_clause(root, condition, derived.clause);
+                        if let Some(selectivity) = derived.selectivity {
+                            (*made).norm_selec = selectivity;
+                        }
+                        Some(made)
                     }),
             )
         };

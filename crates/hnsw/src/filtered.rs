@@ -20,14 +20,14 @@ use crate::search::{Beam, Frontier, Visited};
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
-pub const COMMON: f64 = 0.1;
+const COMMON: f64 = 0.1;
 /// Steering nodes for each in the beam, at least and at most.
-pub const STEERING: (f64, f64) = (0.5, 64.0);
+const STEERING: (f64, f64) = (0.5, 64.0);
 /// Steering nodes at most, unless the beam has more places: its cost grows with their square.
 const MOST_STEERING: usize = 4096;
 /// Matching nodes that are visited in the time that a search takes for one node of its beams: it
 /// visits three nodes for each of them, and scores their neighbours.
-pub const GATHERED_PER_NODE: f64 = 9.0;
+const GATHERED_PER_NODE: f64 = 9.0;
 /// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
 /// the query, they are far from it together.
 const SEEDS: usize = 8;
@@ -62,6 +62,18 @@ pub(crate) enum Start {
     Gather,
 }
 
+/// Whether to visit all of `matching` nodes, a share of all, is less work than a search with a beam of `ef`.
+pub fn gathers(matching: f64, share: f64, ef: f64) -> bool {
+    let beams = (1.0 + COMMON / share).max(LEAST_BEAMS);
+    matching <= GATHERED_PER_NODE * beams * ef
+}
+
+/// Steering nodes for each in the beam, where a share of all nodes matches.
+pub fn steering(share: f64) -> f64 {
+    let (least, most) = STEERING;
+    (COMMON / share).clamp(least, most)
+}
+
 impl Filtered {
     pub fn new(filter: Filter) -> Self {
         Self {
@@ -84,9 +96,7 @@ impl Filtered {
         self.matching = matching;
         let share = matching / nodes.max(1.0);
         self.share = share;
-        let factor = COMMON / share;
-        let (least, most) = STEERING;
-        let places = (ef as f64 * factor.clamp(least, most)) as usize;
+        let places = (ef as f64 * steering(share)) as usize;
         self.steering.beam = Beam::new(places.min(MOST_STEERING.max(ef)));
         if self.should_gather_for(ef) {
             return Ok(Start::Gather);
@@ -100,8 +110,7 @@ impl Filtered {
 
     /// Whether to visit all nodes that may match is less work than a search with a beam of `ef`.
     pub fn should_gather_for(&self, ef: usize) -> bool {
-        let beams = (1.0 + COMMON / self.share).max(LEAST_BEAMS);
-        self.matching <= GATHERED_PER_NODE * beams * ef as f64
+        gathers(self.matching, self.share, ef as f64)
     }
 
     /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so

@@ -46,6 +46,7 @@ pub mod page;
 pub mod prune;
 pub mod query;
 pub mod record;
+pub mod sample;
 pub mod scan;
 pub mod search;
 pub mod store;

@@ -22,6 +22,7 @@ pub mod kinds;
 pub mod leftovers;
 pub mod load;
 pub mod longer;
+pub mod plans;
 pub mod processes;
 pub mod programs;
 pub mod session;
