@@ -183,7 +183,7 @@ impl Keys {
             return (condition(What::IsNotNull), None);
         }
         let is_array = flag(pg_sys::SK_SEARCHARRAY);
-        let arguments: Vec<Datum> = match (flag(pg_sys::SK_ISNULL), is_array) {
+        let mut arguments: Vec<Datum> = match (flag(pg_sys::SK_ISNULL), is_array) {
             (true, _) => Vec::new(),
             // SAFETY: the caller's promise.
             (false, true) => unsafe { key::elements(from.sk_argument) }
@@ -195,38 +195,51 @@ impl Keys {
         let strategy = Strategy::from_number(from.sk_strategy);
         // SAFETY: the arguments are of this type: the operator's right one.
         let sketched = |value: &Datum| unsafe { described.sketched(*value, from.sk_subtype) };
-        let values: Option<Vec<KeyValue>> = arguments.iter().map(sketched).collect();
-        let test = values.and_then(|values| match (strategy?, values.as_slice()) {
-            (_, []) => Some(Test::In(Vec::new())),
-            (Strategy::Equal, values) if !described.is_set() => {
-                Some(Test::equal(bounds, column, values))
-            }
-            (Strategy::Overlaps, &[value]) => Some(Test::meets(value)),
-            (Strategy::Contains, &[value]) => Some(Test::holds(value)),
-            (Strategy::Less | Strategy::LessEqual, &[value]) => Test::up_to(bounds, column, value),
-            (Strategy::Greater | Strategy::GreaterEqual, &[value]) => {
-                Test::from(bounds, column, value)
-            }
-            _ => None,
-        });
-        let same = from.sk_subtype == Oid::INVALID || described.is_input(from.sk_subtype);
-        let hashes = (strategy == Some(Strategy::Equal) && same && !described.is_set())
-            // SAFETY: as above.
-            .then(|| {
-                arguments
-                    .iter()
-                    .map(|&value| unsafe { described.hash(value) })
-                    .collect()
+        let mut values: Option<Vec<KeyValue>> = arguments.iter().map(sketched).collect();
+        let is_equality = strategy == Some(Strategy::Equal) && !described.is_set();
+        if let Some(values) = &mut values
+            && is_equality
+        {
+            let mut both: Vec<_> = values.iter().copied().zip(arguments).collect();
+            both.sort_unstable_by_key(|&(value, _)| value);
+            (*values, arguments) = both.into_iter().unzip();
+        }
+        let test = values
+            .as_ref()
+            .and_then(|values| match (strategy?, values.as_slice()) {
+                (_, []) => Some(Test::In(Vec::new())),
+                (_, values) if is_equality => Some(Test::equal(bounds, column, values)),
+                (Strategy::Overlaps, &[value]) => Some(Test::meets(value)),
+                (Strategy::Contains, &[value]) => Some(Test::holds(value)),
+                (Strategy::Less | Strategy::LessEqual, &[value]) => {
+                    Test::up_to(bounds, column, value)
+                }
+                (Strategy::Greater | Strategy::GreaterEqual, &[value]) => {
+                    Test::from(bounds, column, value)
+                }
+                _ => None,
             });
+        let same = from.sk_subtype == Oid::INVALID || described.is_input(from.sk_subtype);
+        // SAFETY: as above.
+        let hash = |&value: &Datum| unsafe { described.hash(value) };
+        let hashes = (is_equality && same).then(|| {
+            let mut hashes: Vec<u32> = arguments.iter().map(hash).collect();
+            hashes.sort_unstable();
+            hashes
+        });
         let operator = What::Operator {
             function: &raw mut from.sk_func,
             collation: from.sk_collation,
+            values: values.filter(|values| is_equality && values.len() > FEW),
             arguments,
             hashes,
         };
         (condition(operator), test)
     }
 }
+
+/// As many arguments are compared one after the other, rather than looked up.
+const FEW: usize = 8;
 
 /// A condition on one column.
 struct Condition {
@@ -244,7 +257,10 @@ enum What {
         function: *mut FmgrInfo,
         collation: Oid,
         arguments: Vec<Datum>,
-        /// Of the arguments, where the operator is equality.
+        /// Of the arguments, in ascending order as these then are, where the operator is equality and
+        /// they are many: those that a value may equal are found by it.
+        values: Option<Vec<KeyValue>>,
+        /// Of the arguments, in ascending order, where the operator is equality.
         hashes: Option<Vec<u32>>,
     },
 }
@@ -262,7 +278,7 @@ impl Condition {
             (_, Stored::Null) => Verdict::No,
             (_, Stored::Unknown) => Verdict::Unknown,
             (What::Operator { hashes, .. }, Stored::Hash(hash)) => match hashes {
-                Some(hashes) if !hashes.contains(&hash) => Verdict::No,
+                Some(hashes) if hashes.binary_search(&hash).is_err() => Verdict::No,
                 _ => Verdict::Unknown,
             },
             (
@@ -270,10 +286,22 @@ impl Condition {
                     function,
                     collation,
                     arguments,
+                    values,
                     ..
                 },
                 Stored::Whole(value),
             ) => {
+                let arguments = match values {
+                    None => arguments,
+                    Some(values) => {
+                        // SAFETY: a value of the column.
+                        let sketched = || unsafe { column.sketched(value, Oid::INVALID) };
+                        let own = scratch.run(sketched).unwrap_or(KeyValue::NULL);
+                        let from = values.partition_point(|&v| v < own);
+                        let same = values[from..].partition_point(|&v| v == own);
+                        &arguments[from..from + same]
+                    }
+                };
                 let holds = |&argument: &Datum| {
                     // SAFETY: the function is of a key that lives as long as the filter, and takes a
                     // value of the column and one of the argument's type.

@@ -89,7 +89,9 @@ impl From<crate::Tid> for Row<'_> {
 
 /// A value as a sketch sees it: NULL, a number, or a code that needs no bounds. In eight bytes, as
 /// builds keep one for each row and column: a float64 whose NaNs stand for what is no number.
-#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+///
+/// Values that an operator of equality holds for are the same here. The order is any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct KeyValue(u64);
 
@@ -101,7 +103,8 @@ impl KeyValue {
 
     /// A number; what is not a number is greater than all others.
     pub fn number(x: f64) -> Self {
-        KeyValue(if x.is_nan() { f64::INFINITY } else { x }.to_bits())
+        // There is one zero.
+        KeyValue(if x.is_nan() { f64::INFINITY } else { x + 0.0 }.to_bits())
     }
 
     /// The hash of a value that has no order, or none that a number could keep.
@@ -267,11 +270,46 @@ fn place(bounds: &[f64; SEGMENTS + 1], x: f64) -> Code {
     (code as Code).clamp(LEAST, GREATEST)
 }
 
+/// A set of codes, one bit for each that there is.
+#[derive(Clone, PartialEq)]
+pub struct CodeSet(Box<[u64; 1 << 10]>);
+
+impl CodeSet {
+    fn contains(&self, code: Code) -> bool {
+        self.0[usize::from(code) / 64] >> (code % 64) & 1 == 1
+    }
+
+    fn codes(&self) -> impl Iterator<Item = Code> {
+        (0..=Code::MAX).filter(|&code| self.contains(code))
+    }
+}
+
+impl FromIterator<Code> for CodeSet {
+    fn from_iter<I: IntoIterator<Item = Code>>(codes: I) -> Self {
+        let mut bits = Box::new([0; 1 << 10]);
+        for code in codes {
+            bits[usize::from(code) / 64] |= 1 << (code % 64);
+        }
+        CodeSet(bits)
+    }
+}
+
+impl std::fmt::Debug for CodeSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.codes()).finish()
+    }
+}
+
+/// Ranges are asked one after the other, which is faster than a set while they are few.
+const FEW_RANGES: usize = 4;
+
 /// A condition on the codes of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Test {
-    /// In one of these ranges.
+    /// In one of these ranges, which are few.
     In(Vec<RangeInclusive<Code>>),
+    /// One of these.
+    Among(CodeSet),
     /// All of these bits.
     Holds(Code),
     /// One of these bits.
@@ -293,11 +331,14 @@ impl Test {
 
     /// Values that may equal one of these.
     pub fn equal(bounds: &Bounds, column: usize, values: &[KeyValue]) -> Self {
-        let codes = values.iter().map(|&v| match bounds.code(column, v) {
-            ANY => LEAST..=GREATEST,
-            code => code..=code,
-        });
-        Test::In(codes.collect())
+        let mut codes: Vec<Code> = values.iter().map(|&v| bounds.code(column, v)).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        match codes.last() {
+            Some(&ANY) => Test::In(vec![LEAST..=GREATEST]),
+            _ if codes.len() > FEW_RANGES => Test::Among(codes.into_iter().collect()),
+            _ => Test::In(codes.into_iter().map(|code| code..=code).collect()),
+        }
     }
 
     /// NULL.
@@ -331,22 +372,31 @@ impl Test {
     pub fn breadth(&self) -> usize {
         match self {
             Test::In(ranges) => ranges.iter().map(|range| range.len()).sum(),
+            Test::Among(codes) => codes.0.iter().map(|bits| bits.count_ones() as usize).sum(),
             Test::Holds(_) | Test::Meets(_) => usize::from(ANY) / 4,
         }
     }
 
     /// Becomes the conjunction with another test, if that is one test.
     fn narrow(&mut self, other: &Test) -> bool {
-        let (Test::In(ranges), Test::In(others)) = (self, other) else {
+        let Test::In(others) = other else {
             return false;
         };
         let [range] = others.as_slice() else {
             return false;
         };
-        for own in ranges.iter_mut() {
-            *own = *own.start().max(range.start())..=*own.end().min(range.end());
+        match self {
+            Test::In(ranges) => {
+                for own in ranges.iter_mut() {
+                    *own = *own.start().max(range.start())..=*own.end().min(range.end());
+                }
+                ranges.retain(|range| !range.is_empty());
+            }
+            Test::Among(codes) => {
+                *codes = codes.codes().filter(|code| range.contains(code)).collect();
+            }
+            Test::Holds(_) | Test::Meets(_) => return false,
         }
-        ranges.retain(|range| !range.is_empty());
         true
     }
 
@@ -365,6 +415,7 @@ impl Test {
                     f,
                 );
             }
+            Test::Among(set) => select(codes, |c| set.contains(c) | (c == ANY), f),
             Test::Meets(bits) => select(codes, |c| c & bits != 0, f),
             Test::Holds(bits) => select(codes, |c| c & bits == *bits, f),
             _ => select(codes, |c| self.admits(c), &mut f),
@@ -377,6 +428,7 @@ impl Test {
         match self {
             _ if code == ANY => true,
             Test::In(ranges) => ranges.iter().any(|range| range.contains(&code)),
+            Test::Among(set) => set.contains(code),
             Test::Holds(bits) => code & bits == *bits,
             Test::Meets(bits) => code & bits != 0,
         }
@@ -507,6 +559,33 @@ mod tests {
         assert!(unknown.admits(ANY));
         assert!(Test::null().admits(NULL) && !Test::null().admits(code(0.0)));
 
+        let list = |numbers: std::ops::Range<i32>| {
+            let values: Vec<KeyValue> = numbers
+                .map(|x| KeyValue::number(f64::from(3 * x)))
+                .collect();
+            Test::equal(&bounds, 0, &values)
+        };
+        for count in [1, 3, 100, 300] {
+            let test = list(0..count);
+            assert_eq!(test.breadth(), count as usize);
+            for x in 0..1000 {
+                let wanted = x % 3 == 0 && x / 3 < count;
+                let code = code(f64::from(x));
+                let mut selected = false;
+                test.select(&[code], |_| selected = true);
+                assert_eq!(
+                    (test.admits(code), selected),
+                    (wanted, wanted),
+                    "{x} of {count}"
+                );
+            }
+            assert!(test.admits(ANY) && !test.admits(NULL));
+        }
+        let zeros = [KeyValue::number(0.0), KeyValue::number(-0.0)];
+        assert_eq!(zeros[0], zeros[1]);
+        let unknown = Test::equal(&Bounds::default(), 0, &zeros);
+        assert!(unknown.admits(code(5.0)) && !unknown.admits(NULL));
+
         let set = |hashes: &[u32]| KeyValue::set(hashes.iter().copied());
         assert!(Test::holds(set(&[1, 2])).admits(set(&[1, 2, 3]).as_code()));
         assert!(Test::meets(set(&[1, 7])).admits(set(&[7, 9]).as_code()));
@@ -527,6 +606,12 @@ mod tests {
             filter(vec![(0, from(20.0)), (0, to(10.0))]),
             [(0, Test::In(vec![]))]
         );
+        let list = |from: i32, to: i32| {
+            let values: Vec<KeyValue> = (from..to).map(|x| KeyValue::number(x.into())).collect();
+            Test::equal(&bounds, 0, &values)
+        };
+        let narrowed = filter(vec![(0, list(0, 90)), (0, from(10.0)), (0, to(20.0))]);
+        assert_eq!(narrowed, [(0, list(10, 21))]);
     }
 
     #[test]
