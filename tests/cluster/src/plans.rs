@@ -16,7 +16,7 @@ pub struct Run {
     /// Time of its execution.
     pub millis: f64,
     /// Rows that it returned.
-    pub rows: u64,
+    pub rows: f64,
 }
 
 /// The plans that are not chosen by themselves: settings, and whether the order is hidden from the index.
@@ -76,7 +76,7 @@ fn explain(client: &mut Client, query: &str) -> Result<Run> {
         cost: number(top, "Total Cost")?,
         buffers: number(top, "Shared Hit Blocks")? + number(top, "Shared Read Blocks")?,
         millis: number(&plan[0], "Execution Time")?,
-        rows: top["Actual Rows"].as_u64().context("Actual Rows")?,
+        rows: number(top, "Actual Rows")?,
     })
 }
 

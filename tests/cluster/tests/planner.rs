@@ -34,8 +34,8 @@ struct Cell {
 impl Cell {
     /// How many times as much the chosen plan takes as the best of those that find all rows.
     fn off_by(&self, of: impl Fn(&Run) -> f64) -> f64 {
-        let rows = self.others.iter().map(|run| run.rows).max();
-        let complete = self.others.iter().filter(|run| Some(run.rows) == rows);
+        let rows = self.others.iter().map(|run| run.rows).fold(0.0, f64::max);
+        let complete = self.others.iter().filter(|run| run.rows >= rows);
         let best = complete.map(&of).fold(of(&self.chosen), f64::min);
         of(&self.chosen) / best
     }
