@@ -1,4 +1,5 @@
-//! A page store in memory, for tests: it can refuse the n-th write or read.
+//! A page store in memory, for tests: it can refuse the n-th write or read, and let something else happen
+//! before a visit to a page.
 
 use crate::page::Body;
 use crate::store::PageStore;
@@ -15,7 +16,12 @@ pub struct MemoryStore {
     writes_left: Cell<Option<u64>>,
     reads: Cell<u64>,
     most_reads: Cell<Option<u64>>,
+    visits_left: Cell<u64>,
+    other: RefCell<Option<Other>>,
 }
+
+/// What another process does between two visits.
+type Other = Box<dyn FnOnce(&MemoryStore)>;
 
 impl MemoryStore {
     /// A store without pages.
@@ -36,6 +42,29 @@ impl MemoryStore {
     /// Refuses to read once `count` pages have been read since the store was made.
     pub fn limit_reads(&self, count: Option<u64>) {
         self.most_reads.set(count);
+    }
+
+    /// Calls `other` before the visit to a page that comes after `visits` more.
+    pub fn interrupt(&self, visits: u64, other: impl FnOnce(&Self) + 'static) {
+        self.visits_left.set(visits);
+        *self.other.borrow_mut() = Some(Box::new(other));
+    }
+
+    /// Forgets what was to be called; whether it was not called yet.
+    pub fn calm(&self) -> bool {
+        self.other.take().is_some()
+    }
+
+    fn visit(&self) {
+        match self.visits_left.get() {
+            0 => {
+                let other = self.other.take();
+                if let Some(other) = other {
+                    other(self);
+                }
+            }
+            n => self.visits_left.set(n - 1),
+        }
     }
 
     /// Overwrites a page unchecked, as corruption would.
@@ -72,6 +101,7 @@ impl PageStore for MemoryStore {
     }
 
     fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R> {
+        self.visit();
         self.reads.set(self.reads.get() + 1);
         if self
             .most_reads
@@ -89,6 +119,7 @@ impl PageStore for MemoryStore {
     }
 
     fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+        self.visit();
         let mut pages = self.pages.borrow_mut();
         let body = pages.get_mut(block as usize).ok_or(Error::corrupted(
             block,
@@ -102,6 +133,7 @@ impl PageStore for MemoryStore {
     }
 
     fn extend(&self, mut f: impl FnMut(u32, &mut Body) -> bool) -> Result<()> {
+        self.visit();
         let mut pages = self.pages.borrow_mut();
         let mut more = true;
         while more {
