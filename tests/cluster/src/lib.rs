@@ -5,6 +5,7 @@
 //! - [`check`]: whether an index is sound: complete, in order, near the exact answer.
 //! - [`kinds`]: tables of every indexed type.
 //! - [`load`]: a mixed load, and what must be there afterwards.
+//! - [`keys`]: tables whose index has key columns, and random queries.
 //! - [`leftovers`]: the files of a database, to see what a failed command left behind.
 //! - [`longer`]: tests that the environment makes longer.
 //! - [`processes`]: what the operating system knows of server processes.
@@ -18,6 +19,7 @@ pub mod application;
 pub mod check;
 pub mod damage;
 pub mod judge;
+pub mod keys;
 pub mod kinds;
 pub mod leftovers;
 pub mod load;
