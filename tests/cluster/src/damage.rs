@@ -5,7 +5,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::Result;
+use cluster::Options;
 use rand::{Rng, RngExt};
+
+/// Settings of a server that reads damaged pages, checksums or not.
+pub fn options() -> Options {
+    Options::new().set("ignore_checksum_failure", "on")
+}
 
 /// PostgreSQL's block size.
 pub const BLOCK: u64 = 8192;

@@ -274,7 +274,23 @@ impl Model {
         self.without_problems(client)?;
         client.batch_execute(&format!("VACUUM {table}"))?;
         self.without_problems(client)?;
-        self.index_has_all(client)
+        self.index_has_all(client)?;
+        self.drop_leftovers(client)
+    }
+
+    /// What a statement with CONCURRENTLY leaves behind when it dies is maintained with every change:
+    /// all but the last two such indexes are dropped.
+    fn drop_leftovers(&self, client: &mut Client) -> Result<()> {
+        let table = self.target.table;
+        let leftovers = format!(
+            "SELECT indexrelid::regclass::text FROM pg_index \
+             WHERE indrelid = '{table}'::regclass AND NOT indisvalid ORDER BY indexrelid DESC OFFSET 2"
+        );
+        for row in client.query(&leftovers, &[])? {
+            let name: String = row.get(0);
+            client.batch_execute(&format!("DROP INDEX {name}"))?;
+        }
+        Ok(())
     }
 
     /// Compares the table's rows with what was committed.

@@ -10,8 +10,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use cluster::{Options, Server, Shutdown};
-use cluster_tests::damage::Damage;
+use cluster::{Server, Shutdown};
+use cluster_tests::damage::{self, Damage};
 use cluster_tests::longer::setting;
 use cluster_tests::processes::private_kb;
 use cluster_tests::{another, check, session};
@@ -186,7 +186,7 @@ fn key_columns_of_bits() {
 /// PostgreSQL's operators raise errors about values of enums that are none: the index asks the table.
 #[test]
 fn values_of_an_enum_that_are_none() {
-    let mut server = Server::start(&Options::new()).unwrap();
+    let mut server = Server::start(&damage::options()).unwrap();
     let mut client = session(&server, "enums").unwrap();
     client
         .batch_execute(
@@ -258,7 +258,7 @@ fn survive(shape: &Shape) {
     let count = setting("PG_HNSW_DAMAGES", DAMAGES);
     let mut rng = ChaCha8Rng::seed_from_u64(setting("PG_HNSW_SEED", 1) as u64);
     // What was damaged is dropped before anything is to be written.
-    let options = Options::new()
+    let options = damage::options()
         .set("checkpoint_timeout", "1d")
         .set("max_wal_size", "20GB")
         .set("bgwriter_lru_maxpages", "0");

@@ -4,8 +4,8 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 
-use cluster::{Options, Server, Shutdown};
-use cluster_tests::damage::BLOCK;
+use cluster::{Server, Shutdown};
+use cluster_tests::damage::{BLOCK, options};
 use cluster_tests::{another, session};
 use postgres::error::{DbError, SqlState};
 
@@ -24,7 +24,7 @@ const STATEMENTS: [&str; 4] = [
 
 #[test]
 fn of_another_version_is_refused() {
-    let mut server = Server::start(&Options::new()).unwrap();
+    let mut server = Server::start(&options()).unwrap();
     let mut client = session(&server, "format").unwrap();
     client
         .batch_execute(
