@@ -70,8 +70,9 @@ fn name(end: End) -> &'static str {
     }
 }
 
-/// Warns, once a statement, if a limit keeps a scan from giving rows that are still wanted.
-pub fn warn_if_limited(index: &str, report: scan::Report) {
+/// Warns, once a statement, if a limit keeps a scan from giving rows that are still wanted, or it left out
+/// `late` rows.
+pub fn warn_if_limited(index: &str, report: scan::Report, late: u64) {
     let (detail, hint) = match report.end {
         Some(End::Visits) => (
             format!(
@@ -87,6 +88,12 @@ pub fn warn_if_limited(index: &str, report: scan::Report) {
                 report.visits
             ),
             "Raise work_mem or hnsw.scan_mem_multiplier, or index the columns of the filter.",
+        ),
+        Some(End::Exhausted) if late > 0 => (
+            format!(
+                "It found {late} nodes or rows after farther ones had been returned, and left them out."
+            ),
+            "Raise hnsw.ef_search, or index the columns of the filter.",
         ),
         Some(End::Exhausted | End::Beam) | None => return,
     };

@@ -55,6 +55,8 @@ struct Started {
     /// Distance of the row returned last, as far as it is known.
     passed: f64,
     ended: bool,
+    /// Rows left out because they turned up behind farther ones.
+    late: u64,
     /// Blocks that the table has for certain.
     table_blocks: u32,
     /// The row returned last.
@@ -196,7 +198,9 @@ pub unsafe extern "C-unwind" fn amgettuple(
             let (reader, report) = (&mut state.reader, &mut state.report);
             started.last = next(scan, started, state.context, reader, report);
             let Some(row) = started.last else {
-                warn_if_limited(&relation.name(), started.scan.report());
+                let search = started.scan.report();
+                let late = search.late as u64 + started.late;
+                warn_if_limited(&relation.name(), search, late);
                 return false;
             };
             report.rows += 1;
@@ -286,6 +290,7 @@ unsafe fn next(
                 // It turned up too late.
                 Found::Row(Some(exact)) if exact < started.passed => {
                     report.late += 1;
+                    started.late += 1;
                     continue;
                 }
                 Found::Row(Some(exact)) => (distance, upper) = (exact, exact),
@@ -492,6 +497,7 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
         reached: f64::NEG_INFINITY,
         passed: f64::NEG_INFINITY,
         ended: goal.nothing,
+        late: 0,
         table_blocks: 0,
         last: None,
         dead: Vec::new(),

@@ -1,7 +1,7 @@
 //! Measures builds and searches over the in-memory store on vectors from .npy files (float16).
 //!
 //! `measure base.npy queries.npy truth.npy cosine|l2|ip|l1 [m] [ef_construction] [storage] [mode]`; mode is
-//! `build`, `insert` or `filter`: searches with conditions on key columns, by cosine distance. The truth file holds 100 exact neighbours a query.
+//! `build`, `insert` or `filter`: searches with conditions on key columns. The truth file holds 100 exact neighbours a query.
 
 use half::f16;
 use hnsw::build::{Batch, Builder, HeapArena};
@@ -13,13 +13,16 @@ use hnsw::scan::{Resume, Scan, Settings};
 use hnsw::{Index, Metric, Params, Storage, Tid};
 use std::time::Instant;
 
-/// Key columns of the mode `filter`: a number from 0 to 9,999 that has nothing to do with the vector,
-/// and the region of the vector, one of [`REGIONS`].
+/// Key columns of the mode `filter`, numbers from 0 to 9,999: one that has nothing to do with the
+/// vector, and the vector's place in the order of [`REGIONS`].
 const KEYS: KeyParams = KeyParams {
     columns: 2,
     width: 16,
 };
+/// What is nearest to one of so many rows is a region.
 const REGIONS: usize = 100;
+/// Labels are below this.
+const LABELS: usize = 10_000;
 
 fn npy(path: &str) -> (Vec<u8>, usize, usize) {
     let bytes = std::fs::read(path).expect("readable file");
@@ -69,11 +72,7 @@ fn main() {
     };
     let efc = number(6, 64);
     let filter = args.get(8).is_some_and(|s| s == "filter");
-    let numbers: Vec<[f64; 2]> = if filter {
-        numbers(&base, n, d)
-    } else {
-        Vec::new()
-    };
+    let labels = filter.then(|| Labels::new(metric, &base, n, d));
     let params = Params {
         dims: d as u32,
         m: number(5, 16) as u16,
@@ -120,9 +119,10 @@ fn main() {
                 let mut batch = Batch::new(builder.layout());
                 for i in start..n.min(start + 256) {
                     let x = &base[i * d..(i + 1) * d];
-                    match numbers.get(i) {
+                    match &labels {
                         None => builder.push(&mut batch, x, tid(i)),
-                        Some(numbers) => {
+                        Some(labels) => {
+                            let numbers = &labels.numbers[i];
                             let row = Row {
                                 tid: tid(i),
                                 key: bytemuck::cast_slice(numbers),
@@ -167,8 +167,8 @@ fn main() {
         report.counts.unreachable
     );
     println!("layout {:?}", index.layout().params);
-    if filter {
-        return filtered(&mut index, &base, &queries[..200 * d], &numbers, d);
+    if let Some(labels) = &labels {
+        return filtered(&mut index, &base, &queries[..200 * d], labels);
     }
     let (mut lost, asked) = (0, 10_000.min(n));
     for i in 0..asked {
@@ -219,73 +219,90 @@ fn main() {
     }
 }
 
-/// The numbers of all rows.
-fn numbers(base: &[f32], n: usize, d: usize) -> Vec<[f64; 2]> {
-    use rayon::prelude::*;
-    (0..n)
-        .into_par_iter()
-        .map(|i| {
-            let free = hnsw::transform::splitmix64(i as u64) % 10_000;
-            [
-                free as f64,
-                region(base, &base[i * d..(i + 1) * d], d) as f64,
-            ]
-        })
-        .collect()
+/// The numbers of all rows, and where regions lie.
+struct Labels {
+    numbers: Vec<[f64; 2]>,
+    /// The middle of each region's places.
+    middles: Vec<usize>,
+}
+
+impl Labels {
+    fn new(metric: Metric, base: &[f32], n: usize, d: usize) -> Self {
+        use rayon::prelude::*;
+        let regions: Vec<usize> = base
+            .par_chunks_exact(d)
+            .map(|x| region(metric, base, x, d))
+            .collect();
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by_key(|&i| (regions[i], i));
+        let mut numbers = vec![[0.0; 2]; n];
+        for (place, &i) in order.iter().enumerate() {
+            let free = hnsw::transform::splitmix64(i as u64) % LABELS as u64;
+            numbers[i] = [free as f64, (place * LABELS / n) as f64];
+        }
+        let middle = |region| {
+            let from = order.partition_point(|&i| regions[i] < region);
+            let to = order.partition_point(|&i| regions[i] <= region);
+            (from + to) / 2 * LABELS / n
+        };
+        let middles = (0..REGIONS).map(middle).collect();
+        Self { numbers, middles }
+    }
 }
 
 /// The one of the first vectors that is nearest.
-fn region(base: &[f32], x: &[f32], d: usize) -> usize {
+fn region(metric: Metric, base: &[f32], x: &[f32], d: usize) -> usize {
     let centres = base.chunks_exact(d).take(REGIONS).enumerate();
-    let near = centres.map(|(i, c)| (cosine(x, c), i));
-    near.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |c| c.1)
+    let near = centres.map(|(i, c)| (distance(metric, x, c), i));
+    near.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0, |c| c.1)
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let product = |a: &[f32], b: &[f32]| (distance::kernels().inner_product)(a, b);
-    product(a, b) / (product(a, a) * product(b, b)).sqrt()
+fn distance(metric: Metric, a: &[f32], b: &[f32]) -> f32 {
+    let kernels = distance::kernels();
+    let product = |a: &[f32], b: &[f32]| (kernels.inner_product)(a, b);
+    match metric {
+        Metric::L2 => product(a, a) + product(b, b) - 2.0 * product(a, b),
+        Metric::L1 => a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum(),
+        Metric::Cosine => -product(a, b) / (product(a, a) * product(b, b)).sqrt(),
+        _ => -product(a, b),
+    }
 }
 
 /// From and to, for each query.
 type Range = Box<dyn Fn(usize) -> (f64, f64) + Sync>;
 
+/// Conditions that so many of [`LABELS`] match: on the first number, and on the second around the place
+/// of the query and far from it.
+fn conditions(places: &[usize]) -> Vec<(String, usize, Range)> {
+    let mut conditions: Vec<(String, usize, Range)> = Vec::new();
+    for share in [10_000, 5_000, 2_000, 1_000, 500, 200, 100, 10, 1] {
+        let percent = share as f64 / 100.0;
+        let to = (share - 1) as f64;
+        let free: Range = Box::new(move |_| (0.0, to));
+        conditions.push((format!("free {percent:6.2} %"), 0, free));
+        for (name, away) in [("near", 0), ("far ", LABELS / 2)] {
+            let places = places.to_vec();
+            let range: Range = Box::new(move |q| {
+                let from = ((places[q] + away) % LABELS).saturating_sub(share / 2);
+                (from as f64, (from + share - 1) as f64)
+            });
+            conditions.push((format!("{name} {percent:6.2} %"), 1, range));
+        }
+    }
+    conditions
+}
+
 /// Recall and cost of searches with conditions on one of the numbers.
-fn filtered(
-    index: &mut Index<MemoryStore>,
-    base: &[f32],
-    queries: &[f32],
-    numbers: &[[f64; 2]],
-    d: usize,
-) {
+fn filtered(index: &mut Index<MemoryStore>, base: &[f32], queries: &[f32], labels: &Labels) {
     use rayon::prelude::*;
-    let own: Vec<usize> = queries
+    let Params { metric, dims, .. } = index.layout().params;
+    let (d, numbers) = (dims as usize, &labels.numbers);
+    // The middle of the query's region.
+    let places: Vec<usize> = queries
         .chunks_exact(d)
-        .map(|q| region(base, q, d))
+        .map(|q| labels.middles[region(metric, base, q, d)])
         .collect();
-    let conditions: Vec<(String, usize, Range)> =
-        [10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20, 10, 1]
-            .iter()
-            .map(|&share| {
-                let to = f64::from(share - 1);
-                let range: Range = Box::new(move |_| (0.0, to));
-                (format!("free {:6.2} %", f64::from(share) / 100.0), 0, range)
-            })
-            .chain([
-                {
-                    let own = own.clone();
-                    let range: Range = Box::new(move |q| (own[q] as f64, own[q] as f64));
-                    ("own region  ".to_string(), 1, range)
-                },
-                {
-                    let range: Range = Box::new(move |q| {
-                        let other = (own[q] + 37) % REGIONS;
-                        (other as f64, other as f64)
-                    });
-                    ("other region".to_string(), 1, range)
-                },
-            ])
-            .collect();
-    for (name, column, range) in &conditions {
+    for (name, column, range) in &conditions(&places) {
         let truth: Vec<Vec<usize>> = queries
             .par_chunks_exact(d)
             .enumerate()
@@ -294,7 +311,7 @@ fn filtered(
                 let matching =
                     (0..numbers.len()).filter(|&i| (from..=to).contains(&numbers[i][*column]));
                 let mut all: Vec<(f32, usize)> = matching
-                    .map(|i| (-cosine(x, &base[i * d..(i + 1) * d]), i))
+                    .map(|i| (distance(metric, x, &base[i * d..(i + 1) * d]), i))
                     .collect();
                 all.sort_by(|a, b| a.0.total_cmp(&b.0));
                 all.iter().take(10).map(|a| a.1).collect()

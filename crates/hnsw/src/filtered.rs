@@ -16,7 +16,7 @@ use crate::keys::Filter;
 use crate::map::Estimate;
 use crate::query::Query;
 use crate::record::NodeId;
-use crate::search::{Beam, Frontier, Visited};
+use crate::search::{Beam, Frontier};
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
@@ -28,11 +28,15 @@ const MOST_STEERING: usize = 4096;
 /// Matching nodes that are visited in the time that a search takes for one node of its beams: it
 /// visits three nodes for each of them, and scores their neighbours.
 const GATHERED_PER_NODE: f64 = 9.0;
+/// Matching nodes that are visited in the time of one visit of a search.
+const GATHERED_PER_VISIT: f64 = 3.0;
 /// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
 /// the query, they are far from it together.
 const SEEDS: usize = 8;
 /// Where less than this part of the share of all nodes matches near the query, what matches is far.
-const FAR: f64 = 0.3;
+const FAR: f64 = 0.7;
+/// Nodes that steer, at most, in a search that goes on.
+const STEERING_ON: usize = 1024;
 /// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
 /// asked for. Gathering is exact, and no row comes too late.
 const LEAST_BEAMS: f64 = 4.0;
@@ -50,8 +54,6 @@ pub(crate) struct Filtered {
     share: f64,
     /// Neighbours of nodes that steer, and those of them that may match.
     lanes: (u64, u64),
-    /// In an index without codes: the nodes that were visited, of those that were scored.
-    expanded: Visited,
 }
 
 /// How a filtered search begins.
@@ -82,7 +84,6 @@ impl Filtered {
             matching: f64::INFINITY,
             share: 0.0,
             lanes: (0, 0),
-            expanded: Visited::new(0),
         }
     }
 
@@ -120,10 +121,35 @@ impl Filtered {
         (matching as f64) < FAR * self.share * all as f64
     }
 
-    /// Whether to visit all nodes that may match is less than what a search that goes on has done
-    /// already, and they fit into `memory`.
+    /// An empty beam of nodes that steer, for a search that goes on. Those that are nearest lead nowhere
+    /// where what matches is far from the query.
+    pub fn renew_steering(&mut self, ef: usize) {
+        self.steering.discard_waiting();
+        self.steering.beam = Beam::new(match self.is_far() {
+            true => ef.min(STEERING_ON),
+            false => STEERING_ON,
+        });
+    }
+
+    /// Fills the beam of nodes that steer with the nearest of those that wait; returns how many there
+    /// are in it, and how many wait on.
+    pub fn refill_steering(&mut self, visited: impl Fn(NodeId) -> bool) -> (usize, usize) {
+        let mut ways = std::mem::take(&mut self.steering.discarded);
+        ways.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ways.retain(|way| !visited(way.1));
+        let rest = ways.split_off(ways.len().min(self.steering.beam.capacity()));
+        for &(distance, id) in &ways {
+            self.steering.beam.offer(distance, id);
+        }
+        let waiting = rest.len();
+        self.steering.discarded = rest;
+        (ways.len(), waiting)
+    }
+
+    /// Whether to visit all nodes that may match is less work than `visits` of a search, and they fit
+    /// into `memory`.
     pub fn should_gather(&self, visits: usize, memory: usize) -> bool {
-        self.matching <= visits as f64 && self.can_gather(memory)
+        self.matching <= GATHERED_PER_VISIT * visits as f64 && self.can_gather(memory)
     }
 
     /// Whether all nodes that may match fit into `memory`.
@@ -149,10 +175,7 @@ impl Filtered {
             if let Some(&next) = all.get(i + 1) {
                 index.prefetch(next);
             }
-            let new = match index.layout.code_dims {
-                0 => self.expanded.insert(id),
-                _ => frontier.visited.insert(id),
-            };
+            let new = frontier.enter(id, index.layout.code_dims > 0);
             if new && index.visit(query, id, 0, With::RowsOnly, &mut frontier.visit)? {
                 found(&frontier.visit, &mut self.filter);
             }
@@ -190,14 +213,11 @@ impl Filtered {
             let Some(id) = beam.pop() else {
                 return Ok(());
             };
-            let new = frontier.visited.insert(id);
-            if coded && !new {
+            let next = beam.peek();
+            if !frontier.enter(id, coded) {
                 continue;
             }
-            if !coded {
-                self.expanded.insert(id);
-            }
-            if let Some(next) = beam.peek() {
+            if let Some(next) = next {
                 index.prefetch(next);
             }
             let there = index.visit(query, id, 0, With::Sketches, &mut frontier.visit)?;

@@ -22,8 +22,8 @@ use std::collections::BinaryHeap;
 
 /// Nodes in a row, beside `ef`, that may turn out too far before a search ends.
 const PATIENCE: usize = 8;
-/// How much larger a beam is made where what matches a filter is far from the query.
-const FAR_BEAM: usize = 8;
+/// Candidates where what matches a filter is far from the query.
+const LARGEST_FAR_BEAM: usize = 4096;
 /// Candidates of a search that goes on; a beam's cost grows with its square.
 const LARGEST_BATCH: usize = 1024;
 
@@ -399,17 +399,8 @@ impl Scan {
                 return Ok(());
             }
             self.enter(index)?;
-            if let Some(filtered) = &self.filtered
-                && filtered.is_far()
-            {
-                self.ef = (FAR_BEAM * self.ef).min(LARGEST_BATCH.max(self.ef));
-                if filtered.should_gather_for(self.ef) && self.gather(index)? {
-                    return Ok(());
-                }
-                self.renew_beams();
-                if self.refill(index) {
-                    self.expand(index)?;
-                }
+            if self.widen(index)? {
+                return Ok(());
             }
         } else {
             if self.has_rather_gathered(index)? {
@@ -428,12 +419,19 @@ impl Scan {
         }
         self.batches += 1;
         // A beam with room left has met all that its candidates lead to. What others lead to
-        // belongs to the same batch: it may be nearer. With a filter, few may match at all.
-        while self.filtered.is_none()
-            && self.frontier.beam.bound() == f32::INFINITY
-            && (self.refill(index) || self.start_from_root(index)?)
-        {
+        // belongs to the same batch: it may be nearer.
+        while self.frontier.beam.bound() == f32::INFINITY && !self.is_as_long() {
+            if let Some(filtered) = &mut self.filtered {
+                filtered.renew_steering(self.ef);
+            }
+            if !self.refill(index) && !self.start_from_root(index)? {
+                break;
+            }
             self.expand(index)?;
+        }
+        // Nothing comes too late once all are known.
+        if self.is_as_long() && self.gather(index)? {
+            return Ok(());
         }
         let frontier = &mut self.frontier;
         // Near the edge of a beam nodes are missing that the next one finds: they would come late.
@@ -459,11 +457,46 @@ impl Scan {
         self.frontier.beam = Beam::new(self.ef);
         match &mut self.filtered {
             None => self.frontier.patience = self.ef + PATIENCE,
-            Some(Filtered { steering, .. }) => {
-                steering.discard_waiting();
-                steering.beam = Beam::new(LARGEST_BATCH);
-            }
+            Some(filtered) => filtered.renew_steering(self.ef),
         }
+    }
+
+    /// Where what matches a filter is far from the query, and so about as far as much else that
+    /// does, searches on with larger beams until they find nothing nearer; `true` if it has found
+    /// all rows instead.
+    fn widen<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
+        let few = self.settings.ef.div_ceil(4);
+        let mut before = f32::NEG_INFINITY;
+        loop {
+            let Some(filtered) = &self.filtered else {
+                return Ok(false);
+            };
+            let near = self.nearest(few);
+            let stable = near == before;
+            let end = LARGEST_FAR_BEAM.max(self.settings.ef);
+            if !filtered.is_far() || stable || self.ef == end {
+                return Ok(false);
+            }
+            before = near;
+            self.ef = (2 * self.ef).min(end);
+            if filtered.should_gather_for(self.ef) && self.gather(index)? {
+                return Ok(true);
+            }
+            self.renew_beams();
+            if !self.refill(index) {
+                return Ok(false);
+            }
+            self.expand(index)?;
+        }
+    }
+
+    /// Distance of the node of this rank, counted from 1, among those that were found.
+    fn nearest(&self, rank: usize) -> f32 {
+        let mut distances: Vec<f32> = self.found.iter().map(|f| f.own).collect();
+        if distances.len() < rank {
+            return f32::INFINITY;
+        }
+        *distances.select_nth_unstable_by(rank - 1, f32::total_cmp).1
     }
 
     /// The first search, from where the descent ends. A vacuum may free that node on the way; then
@@ -504,16 +537,22 @@ impl Scan {
     /// Where a search with a filter has visited more nodes than match, or as many as it may, visits those that
     /// match instead of going on; `false` if it should go on.
     fn has_rather_gathered<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
-        let (visits, memory) = (self.visits(), self.settings.memory);
         let Some(filtered) = &self.filtered else {
             return Ok(false);
         };
-        let enough = visits >= self.settings.max_visits && filtered.can_gather(memory);
-        if self.settings.resume == Resume::Off || !enough && !filtered.should_gather(visits, memory)
-        {
-            return Ok(false);
+        let enough = self.visits() >= self.settings.max_visits;
+        if enough && filtered.can_gather(self.settings.memory) || self.is_as_long() {
+            return self.gather(index);
         }
-        self.gather(index)
+        Ok(false)
+    }
+
+    /// Whether a search with a filter takes as long as a visit to all nodes that match.
+    fn is_as_long(&self) -> bool {
+        let (visits, memory) = (self.visits(), self.settings.memory);
+        let filtered = self.filtered.as_ref();
+        self.settings.resume != Resume::Off
+            && filtered.is_some_and(|f| f.should_gather(visits, memory))
     }
 
     /// Visits all nodes that may match and have not been visited; `false` if they are too many.
@@ -604,8 +643,7 @@ impl Scan {
         index.refresh()?;
         let vacuums = index.meta().vacuums;
         if vacuums != self.vacuums || vacuums % 2 == 1 {
-            self.known = std::mem::replace(&mut self.frontier.visited, Visited::new(0));
-            self.frontier.beam.clear();
+            self.known = self.frontier.forget(index.layout.code_dims > 0);
             if let Some(filtered) = &mut self.filtered {
                 filtered.steering.beam.clear();
             }
@@ -633,19 +671,12 @@ impl Scan {
             .extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
         let mut count = 0;
         let mut taken = self.waiting.len() + frontier.visited.len();
-        if let Some(Filtered { steering, .. }) = &mut self.filtered {
-            // The nearest of those that steer stay; there are always more.
-            let mut ways = std::mem::take(&mut steering.discarded);
-            ways.sort_by(|a, b| a.0.total_cmp(&b.0));
-            ways.retain(|way| !coded || !frontier.visited.contains(way.1));
-            let rest = ways.split_off(ways.len().min(LARGEST_BATCH));
-            for (distance, id) in ways {
-                steering.beam.offer(distance, id);
-                count += 1;
-            }
-            taken += rest.len();
-            steering.discarded = rest;
-            steering.keep_discarded = self.settings.memory / 48;
+        if let Some(filtered) = &mut self.filtered {
+            let visited = |id| coded && frontier.visited.contains(id);
+            let (ways, waiting) = filtered.refill_steering(visited);
+            count += ways;
+            taken += waiting;
+            filtered.steering.keep_discarded = self.settings.memory / 48;
         }
         frontier.keep_discarded = (self.settings.memory / 24).saturating_sub(taken);
         while frontier.beam.ids().len() < self.ef

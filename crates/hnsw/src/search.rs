@@ -72,6 +72,11 @@ impl Beam {
         });
     }
 
+    /// The most candidates that it holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// The distance that a candidate must undercut to get in.
     #[inline]
     pub fn bound(&self) -> f32 {
@@ -310,6 +315,8 @@ pub struct Frontier {
     pub beam: Beam,
     /// Expanded nodes; in an index without codes, all nodes that were scored.
     pub visited: Visited,
+    /// In an index without codes: the expanded ones of them.
+    pub(crate) expanded: Visited,
     /// The node visited last.
     pub visit: Visit,
     /// Candidates that did not get into the beam or fell out of it; kept if there is room.
@@ -329,11 +336,31 @@ impl Frontier {
         Self {
             beam: Beam::new(ef),
             visited: Visited::new(4 * ef),
+            expanded: Visited::new(0),
             visit: Visit::default(),
             discarded: Vec::new(),
             keep_discarded: 0,
             forgotten: false,
             patience: usize::MAX,
+        }
+    }
+
+    /// Notes that `id` is expanded; `false` if it was before.
+    #[inline]
+    pub(crate) fn enter(&mut self, id: NodeId, coded: bool) -> bool {
+        match coded {
+            true => self.visited.insert(id),
+            false => self.expanded.insert(id),
+        }
+    }
+
+    /// Forgets which nodes were expanded, and what is in the beam; returns the former.
+    pub(crate) fn forget(&mut self, coded: bool) -> Visited {
+        self.beam.clear();
+        let visited = std::mem::replace(&mut self.visited, Visited::new(0));
+        match coded {
+            true => visited,
+            false => std::mem::replace(&mut self.expanded, Visited::new(0)),
         }
     }
 
@@ -414,8 +441,7 @@ pub fn expand<S: PageStore>(
         && let Some(id) = frontier.beam.pop()
     {
         index.store.check_interrupts();
-        let new = frontier.visited.insert(id);
-        if coded && !new {
+        if !frontier.enter(id, coded) {
             continue;
         }
         if let Some(next) = frontier.beam.peek() {

@@ -6,7 +6,7 @@ mod common;
 use common::keyed::{Condition, filtered, keyed};
 use common::*;
 use hnsw::memory::MemoryStore;
-use hnsw::scan::Resume;
+use hnsw::scan::{Resume, Settings};
 use hnsw::{Metric, Params, Storage, Tid};
 use std::collections::HashSet;
 
@@ -140,4 +140,92 @@ fn rows_of_one_vector() {
             assert_eq!(rows.iter().filter(equal).count(), twins.count().min(5));
         }
     }
+}
+
+/// A scan to the end: its rows are in order, and none is lost unless the report says so. Returns how many
+/// it was late for.
+fn drained(
+    index: &mut hnsw::Index<MemoryStore>,
+    q: &[f32],
+    settings: Settings,
+    condition: Condition,
+    count: usize,
+) -> usize {
+    let mut scan = scan(index, q, settings).with_filter(condition.filter(index));
+    let mut rows = Vec::new();
+    while let Some(row) = scan.next(index).expect("scan") {
+        assert!(condition.matches(row.tid));
+        rows.push(row);
+    }
+    assert!(rows.is_sorted_by(|a, b| a.lower <= b.lower));
+    let unique: HashSet<Tid> = rows.iter().map(|r| r.tid).collect();
+    assert_eq!(unique.len(), rows.len(), "{condition:?}");
+    let matching = (0..count).filter(|&i| condition.matches(tid(i))).count();
+    let late = scan.report().late;
+    assert_eq!(rows.len() + late, matching, "{condition:?}");
+    late
+}
+
+/// Whoever asks for more rows than match gets all, also where sketches say little of which these are.
+#[test]
+fn all_rows_that_match() {
+    let (rows, dims) = (4000, 64);
+    for metric in [Metric::L2, Metric::Cosine] {
+        let params = keyed(params(dims, 16, metric, Storage::Auto));
+        let mut rng = Rng::new(9);
+        let data: Vec<Vec<f32>> = (0..rows).map(|_| rng.normals(dims)).collect();
+        let store = build(params, &data, 2);
+        let mut index = open(&store);
+        for number in 0..100 {
+            let mut q = data[rng.below(rows)].clone();
+            q.iter_mut().for_each(|x| *x += 0.2);
+            let few = Condition::Vague(number, number, 0b111);
+            let matching = (0..rows).filter(|&i| few.matches(tid(i))).count();
+            let ef = settings(matching.max(10) + 1, Resume::Strict);
+            let late = drained(&mut index, &q, ef, few, rows);
+            assert_eq!(late, 0, "{metric:?} {few:?}");
+        }
+        let many = settings(40, Resume::Strict);
+        drained(&mut index, &data[3], many, Condition::Between(0, 89), rows);
+    }
+}
+
+/// What matches lies together on one side, and queries on others.
+#[test]
+fn matches_far_from_the_query() {
+    let params = keyed(params(DIMS, 16, Metric::L2, Storage::Auto));
+    let rows = 20_000;
+    let condition = Condition::Between(0, 24);
+    // The rows in order of one coordinate: those that match get the last.
+    let mut sorted = clustered(rows, DIMS, 8);
+    sorted.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    let matching = (0..rows).filter(|&i| condition.matches(tid(i))).count();
+    let (mut first, mut last) = (0, rows - matching);
+    let data: Vec<Vec<f32>> = (0..rows)
+        .map(|i| {
+            let next = if condition.matches(tid(i)) {
+                &mut last
+            } else {
+                &mut first
+            };
+            *next += 1;
+            sorted[*next - 1].clone()
+        })
+        .collect();
+    let store = build(params, &data, 2);
+    let mut index = open(&store);
+    let (mut hits, mut wanted) = (0, 0);
+    for q in sorted[..rows - matching].iter().step_by(100) {
+        let found = filtered(&mut index, q, settings(40, Resume::Strict), condition, 10);
+        let mut exact: Vec<f64> = sorted[rows - matching..]
+            .iter()
+            .map(|x| operator(params.metric, q, x))
+            .collect();
+        exact.sort_by(f64::total_cmp);
+        let near = |t: Tid| operator(params.metric, q, &data[t.block as usize]) <= exact[9];
+        hits += found.expect("scan").iter().filter(|r| near(r.tid)).count();
+        wanted += 10;
+    }
+    let recall = hits as f64 / wanted as f64;
+    assert!(recall >= 0.97, "{recall}");
 }

@@ -81,6 +81,8 @@ pub enum Condition {
     Holds(u32),
     /// Both a range and an element.
     Both(u32, u32, u32),
+    /// The same, where sketches tell only if the numbers are below 50.
+    Vague(u32, u32, u32),
 }
 
 impl Condition {
@@ -110,7 +112,7 @@ impl Condition {
             Condition::Either(a, b) => number.is_some_and(|n| n == a || n == b),
             Condition::Meets(bits) => set & bits != 0,
             Condition::Holds(bits) => set & bits == bits,
-            Condition::Both(a, b, bits) => {
+            Condition::Both(a, b, bits) | Condition::Vague(a, b, bits) => {
                 number.is_some_and(|n| (a..=b).contains(&n)) && set & bits != 0
             }
         }
@@ -130,6 +132,8 @@ impl Condition {
             Condition::Meets(bits) => vec![(1, Test::meets(set(bits)))],
             Condition::Holds(bits) => vec![(1, Test::holds(set(bits)))],
             Condition::Both(a, b, bits) => vec![between(a, b), (1, Test::meets(set(bits)))],
+            Condition::Vague(_, b, _) if b < 50 => vec![between(0, 49)],
+            Condition::Vague(..) => vec![between(50, 99)],
         };
         let rows = Box::new(move |key: &[u8]| match self.holds(words(key)) {
             true => Verdict::Yes,
