@@ -182,7 +182,8 @@ impl<S: PageStore> Index<'_, S> {
         let mut looked = 0;
         for map in pages.skip(step as usize / 2).step_by(step as usize) {
             looked += 1;
-            estimate.nodes += self.matching_on(map, filter, &mut estimate.some)? as f64;
+            estimate.nodes += self.nodes_on(map)? as f64;
+            self.matching_on(map, filter, &mut estimate.some)?;
         }
         estimate.matching = estimate.some.len() as f64;
         let factor = f64::from(all) / f64::from(looked.max(1));
@@ -208,18 +209,25 @@ impl<S: PageStore> Index<'_, S> {
         Ok(Some(found))
     }
 
-    /// Adds the nodes of a map page that may match; returns how many nodes it has.
-    fn matching_on(&self, map: u32, filter: &Filter, found: &mut Vec<NodeId>) -> Result<usize> {
-        let l = &self.layout;
+    /// How many nodes a map page has.
+    fn nodes_on(&self, map: u32) -> Result<usize> {
         let mut nodes = 0;
+        self.read_map(map, |body| {
+            let codes = self.layout.codes(body, 0).iter();
+            // A page has fewer codes than 16 bits can count.
+            nodes = codes.map(|&c| u16::from(c != NOTHING)).sum::<u16>().into();
+        })?;
+        Ok(nodes)
+    }
+
+    /// Adds the nodes of a map page that may match.
+    fn matching_on(&self, map: u32, filter: &Filter, found: &mut Vec<NodeId>) -> Result<()> {
+        let l = &self.layout;
         self.read_map(map, |body| {
             let columns: [&[Code]; MAX_COLUMNS] = std::array::from_fn(|column| match column {
                 c if c < l.key_columns() => l.codes(body, c),
                 _ => &[],
             });
-            // A page has fewer codes than 16 bits can count.
-            let count: u16 = columns[0].iter().map(|&c| u16::from(c != NOTHING)).sum();
-            nodes = count.into();
             let every = (0, Test::In(vec![NULL..=ANY]));
             let (column, first) = filter.tests.first().unwrap_or(&every);
             let rest = filter.tests.get(1..).unwrap_or_default();
@@ -229,8 +237,7 @@ impl<S: PageStore> Index<'_, S> {
                     found.extend(l.mapped_id(map, place));
                 }
             });
-        })?;
-        Ok(nodes)
+        })
     }
 }
 

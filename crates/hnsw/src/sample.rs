@@ -9,7 +9,7 @@ use crate::store::PageStore;
 
 impl<S: PageStore> Index<'_, S> {
     /// The share of nodes that may be within `radius` of the query, in the operator's own measure, among at
-    /// most `count` nodes on as many pages all over the index; `None` if no node was found there.
+    /// most `count` nodes on as many pages all over the index, and one that is not; `None` if no node was found there.
     pub fn share_within(&self, query: &Query, radius: f64, count: u32) -> Result<Option<f64>> {
         let first = self.layout.first_block();
         let step = (self.store.blocks() - first).div_ceil(count).max(1);
@@ -25,7 +25,7 @@ impl<S: PageStore> Index<'_, S> {
                 within += usize::from(bounds.lower <= radius);
             }
         }
-        Ok((nodes > 0).then(|| within as f64 / nodes as f64))
+        Ok((nodes > 0).then(|| within as f64 / (nodes + 1) as f64))
     }
 
     /// A slot on the first page of slots from a block on; `None` if there is none soon.
