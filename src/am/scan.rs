@@ -199,7 +199,11 @@ pub unsafe extern "C-unwind" fn amgettuple(
             started.last = next(scan, started, state.context, reader, report);
             let Some(row) = started.last else {
                 let search = started.scan.report();
-                let late = search.late as u64 + started.late;
+                // Only conditions on key columns promise all rows.
+                let late = match started.scan.is_filtered() {
+                    true => search.late as u64 + started.late,
+                    false => 0,
+                };
                 warn_if_limited(&relation.name(), search, late);
                 return false;
             };

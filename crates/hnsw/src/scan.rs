@@ -297,6 +297,11 @@ impl Scan {
         }
     }
 
+    /// Whether it has conditions on key columns.
+    pub fn is_filtered(&self) -> bool {
+        self.filtered.is_some()
+    }
+
     /// What it has done so far.
     pub fn report(&self) -> Report {
         Report {
