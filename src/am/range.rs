@@ -84,8 +84,10 @@ unsafe fn add_paths_of(
         if let (Some(distance), Some(within)) =
             (of_strategy(support::ORDER), of_strategy(support::WITHIN))
         {
+            // Costs would tell of rows that a policy or a view hides where they are.
+            let may_sample = (*root).qual_security_level == 0;
             planner::add_paths(root, table, index, |clause| {
-                within_distance(clause, index, distance, within)
+                within_distance(clause, index, distance, within, may_sample)
             });
         }
     }
@@ -100,6 +102,7 @@ unsafe fn within_distance(
     index: *mut pg_sys::IndexOptInfo,
     distance: &Operator,
     within: &Operator,
+    may_sample: bool,
 ) -> Option<Derived> {
     // SAFETY: the caller's promise.
     unsafe {
@@ -116,8 +119,9 @@ unsafe fn within_distance(
             return None;
         };
         let [_, sphere] = within.arguments;
-        let selectivity = match (planner::constant(value), planner::constant(radius)) {
-            (Some(centre), Some(radius)) => {
+        let known = (planner::constant(value), planner::constant(radius));
+        let selectivity = match known {
+            (Some(centre), Some(radius)) if may_sample => {
                 share(index, centre, f64::from_bits(radius.value() as u64))
             }
             _ => None,

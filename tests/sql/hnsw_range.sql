@@ -178,6 +178,29 @@ RESET ROLE;
 DROP TABLE s;
 DROP ROLE hnsw_range_user;
 
+-- a few nodes tell the planner how many rows are within, unless rows are hidden from the user
+CREATE FUNCTION cost(radius float8) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE format('EXPLAIN (FORMAT json) SELECT id FROM t WHERE v <-> ''[0,0,0]'' < %L::float8', radius) INTO plan;
+	RETURN plan #>> '{0,Plan,Total Cost}';
+END
+$$;
+SELECT cost(2000) > 10 * cost(0.5) AS known;
+CREATE ROLE hnsw_range_user;
+GRANT SELECT ON t TO hnsw_range_user;
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY even ON t USING (tag = 0);
+SET ROLE hnsw_range_user;
+SELECT cost(2000) = cost(0.5) AS hidden;
+RESET ROLE;
+ALTER TABLE t DISABLE ROW LEVEL SECURITY;
+DROP POLICY even ON t;
+REVOKE SELECT ON t FROM hnsw_range_user;
+DROP ROLE hnsw_range_user;
+DROP FUNCTION cost;
+
 DROP FUNCTION around;
 DROP VIEW last;
 DROP TABLE t, p;

@@ -12,7 +12,13 @@ impl<S: PageStore> Index<'_, S> {
     /// most `count` nodes on as many pages all over the index, and one that is not; `None` if no node was found there.
     pub fn share_within(&self, query: &Query, radius: f64, count: u32) -> Result<Option<f64>> {
         let first = self.layout.first_block();
-        let step = (self.store.blocks() - first).div_ceil(count).max(1);
+        // A damaged file may end anywhere.
+        let step = self
+            .store
+            .blocks()
+            .saturating_sub(first)
+            .div_ceil(count)
+            .max(1);
         let mut visit = Visit::default();
         let (mut nodes, mut within) = (0, 0);
         for block in (first + step / 2..self.store.blocks()).step_by(step as usize) {

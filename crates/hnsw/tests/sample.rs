@@ -37,6 +37,20 @@ fn shares_within_a_distance() {
 }
 
 #[test]
+fn a_file_that_was_cut_off() {
+    let mut params = params(16, 8, hnsw::Metric::L2, Storage::Auto);
+    params.keys = hnsw::keys::KeyParams {
+        columns: 1,
+        width: 5,
+    };
+    let store = create(params);
+    let index = open(&store);
+    let query = Query::new(&index, Value::new(hnsw::Metric::L2, &[1.0; 16]).vector());
+    store.set_pages(Vec::new());
+    assert_eq!(index.share_within(&query, 1.0, COUNT).unwrap(), None);
+}
+
+#[test]
 fn an_empty_index_has_no_share() {
     let store = create(params(16, 8, hnsw::Metric::L2, Storage::Auto));
     let index = open(&store);
