@@ -46,8 +46,7 @@ fuzz() {
         echo "test $name ... FAILED"
         return 1
     fi
-    sed -n 's/^stat::number_of_executed_units: */executed: /p' "$log"
-    echo "test $name ... ok"
+    echo "test $name ... ok ($(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executed)"
 }
 
 seconds=${1:?seconds for each target}
@@ -59,8 +58,18 @@ if ! command -v c++ >/dev/null && ! install_compiler; then
 fi
 build
 [ $# -gt 0 ] || set -- $(sed -n 's/^path = "targets\/\(.*\)\.rs"/\1/p' fuzz/Cargo.toml)
+# As many at a time as there are processors.
 status=0
+running=0
 for name in "$@"; do
-    fuzz "$name" || status=1
+    if [ "$running" -eq "$(nproc)" ]; then
+        wait -n || status=1
+        running=$((running - 1))
+    fi
+    fuzz "$name" &
+    running=$((running + 1))
+done
+for ((; running > 0; running--)); do
+    wait -n || status=1
 done
 exit "$status"
