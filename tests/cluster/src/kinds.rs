@@ -25,6 +25,8 @@ pub struct Kind {
     /// Access method and operator class.
     index: (&'static str, &'static str),
     operator: &'static str,
+    /// Further columns of the index, and the condition on them of a query `q`.
+    keys: Option<(&'static str, &'static str)>,
 }
 
 const fn kind(
@@ -38,12 +40,27 @@ const fn kind(
         value,
         index,
         operator,
+        keys: None,
     }
 }
 
+/// One with key columns, and conditions that 6 to 20 % of its rows meet.
+pub const FILTERED: Kind = Kind {
+    keys: Some((
+        ", tag, name",
+        "WHERE t.tag >= q.id % 8 AND t.name = 'n' || q.id % 5",
+    )),
+    ..kind(
+        "filtered",
+        "v::vector(24)",
+        ("hnsw", "vector_l2_ops"),
+        "<->",
+    )
+};
+
 /// What an index can be made for.
 #[rustfmt::skip]
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 10] = [
     kind("vectors", "v::vector(24)", ("hnsw", "vector_l2_ops"), "<->"),
     kind("angles", "v::vector(24)", ("hnsw", "vector_cosine_ops"), "<=>"),
     kind("products", "v::vector(24)", ("hnsw", "vector_ip_ops"), "<#>"),
@@ -53,6 +70,7 @@ pub const KINDS: [Kind; 9] = [
     kind("bit_sets", "binary_quantize(v)::bit(24)", ("hnsw", "bit_jaccard_ops"), "<%>"),
     kind("sparse", "v::sparsevec(24)", ("hnsw", "sparsevec_l2_ops"), "<->"),
     kind("sparse_angles", "v::sparsevec(24)", ("hnsw", "sparsevec_cosine_ops"), "<=>"),
+    FILTERED,
 ];
 
 /// What can be made only under the name of pgvector.
@@ -77,10 +95,11 @@ impl Kind {
     /// Makes the table, with an index built over half of the rows; others are inserted, some
     /// deleted.
     pub fn create(&self, client: &mut Client) -> Result<()> {
-        let (table, value, (method, class)) = (self.table, self.value, self.index);
+        let (table, columns, (method, class)) = (self.table, self.columns(), self.index);
+        let (keys, _) = self.keys.unwrap_or_default();
         client.batch_execute(&format!(
-            "CREATE TABLE {table} AS SELECT id, {value} AS v FROM source WHERE id % 2 = 0;
-             CREATE INDEX {table}_v_idx ON {table} USING {method} (v {class})"
+            "CREATE TABLE {table} AS SELECT {columns} FROM source WHERE id % 2 = 0;
+             CREATE INDEX {table}_v_idx ON {table} USING {method} (v {class}{keys})"
         ))?;
         self.insert(client, "id % 4 = 1")?;
         self.delete(client, "id % 7 = 3")
@@ -88,10 +107,15 @@ impl Kind {
 
     /// Adds those rows of the source that a condition selects.
     pub fn insert(&self, client: &mut Client, condition: &str) -> Result<()> {
-        let (table, value) = (self.table, self.value);
+        let (table, columns) = (self.table, self.columns());
         Ok(client.batch_execute(&format!(
-            "INSERT INTO {table} SELECT id, {value} FROM source WHERE {condition}"
+            "INSERT INTO {table} SELECT {columns} FROM source WHERE {condition}"
         ))?)
+    }
+
+    fn columns(&self) -> String {
+        let value = self.value;
+        format!("id, {value} AS v, id % 10 AS tag, 'n' || id / 10 % 5 AS name")
     }
 
     /// Deletes rows that a condition selects, and vacuums.
@@ -107,8 +131,13 @@ impl Kind {
         let query = self.query();
         let plan = client.query(&format!("EXPLAIN (COSTS OFF) {query}"), &[])?;
         let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let has = |what: &str| plan.iter().any(|line| line.contains(what));
         let index = format!("Index Scan using {}_v_idx", self.table);
-        ensure!(plan.iter().any(|line| line.contains(&index)), "{plan:#?}");
+        ensure!(has(&index), "{plan:#?}");
+        ensure!(
+            self.keys.is_none() || has("Index Cond: ((tag >= "),
+            "{plan:#?}"
+        );
         hits(client, &query)
     }
 
@@ -145,10 +174,11 @@ impl Kind {
 
     fn query(&self) -> String {
         let (table, value, operator) = (self.table, self.value, self.operator);
+        let (_, condition) = self.keys.unwrap_or_default();
         format!(
             "SELECT q.id, hit.id, hit.distance
              FROM (SELECT id, {value} AS v FROM queries ORDER BY id OFFSET 0) q
-             CROSS JOIN LATERAL (SELECT t.id, t.v {operator} q.v AS distance FROM {table} t
+             CROSS JOIN LATERAL (SELECT t.id, t.v {operator} q.v AS distance FROM {table} t {condition}
                                  ORDER BY t.v {operator} q.v LIMIT {NEIGHBOURS}) hit"
         )
     }

@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use cluster::{Installation, Options, Server};
 use cluster_tests::alias::Copied;
 use cluster_tests::application::{Application, SCHEMA, content};
+use cluster_tests::kinds::{self, FILTERED};
 use cluster_tests::programs::{restore, run};
 use postgres::Client;
 
@@ -35,6 +36,8 @@ fn dump_and_restore() {
         let application = Application::new(&copied.installation, extension);
         let mut client = server.create_database(extension).unwrap();
         application.create(&mut client);
+        kinds::source(&mut client, 91).unwrap();
+        FILTERED.create(&mut client).unwrap();
         let before = (content(&mut client), definitions(&mut client));
         for format in ["plain", "custom", "directory", "tar"] {
             let name = format!("{extension}_{format}");
@@ -49,6 +52,7 @@ fn dump_and_restore() {
             let after = (content(&mut restored), definitions(&mut restored));
             assert_eq!(after, before, "{name}");
             application.indexes_answer(&mut restored);
+            FILTERED.check(&mut restored).unwrap();
         }
     }
 }
