@@ -43,7 +43,7 @@ pub fn without_problems(client: &mut Client, index: &str) -> Result<()> {
 
 /// What `hnsw_check` finds, beside the rows of the table too.
 pub fn problems(client: &mut Client, index: &str) -> Result<Vec<String>, postgres::Error> {
-    let check = "SELECT p::text FROM hnsw_check(to_regclass($1), true) p";
+    let check = "SELECT p::text FROM hnsw_check($1::text::regclass, true) p";
     let rows = client.query(check, &[&index])?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

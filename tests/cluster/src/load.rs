@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -466,9 +467,10 @@ pub fn run<R>(
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             ended(maintain(&mut maintainer, &mut rng, stop, counts));
         });
-        let result = during();
+        // The load ends if it panics, too.
+        let result = panic::catch_unwind(AssertUnwindSafe(during));
         stop.store(true, Ordering::Relaxed);
-        result
+        result.unwrap_or_else(|payload| panic::resume_unwind(payload))
     })
 }
 

@@ -1,10 +1,11 @@
-//! Inserts, deletes, updates, vacuum and searches at the same time from eight connections.
+//! Inserts, deletes, updates, vacuum, searches and checks at the same time from several connections.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cluster::{Options, Server};
+use cluster_tests::load::{self, Counts, Model, TARGETS};
 use cluster_tests::{another, check, session, use_index};
 use postgres::Client;
 use testdata::sql::{self, DistanceSearch, Insert};
@@ -120,4 +121,32 @@ fn eight_connections() {
     check::sound(&mut client, "items", Metric::L2, &traffic.queries).unwrap();
     client.batch_execute("VACUUM items").unwrap();
     check::sound(&mut client, "items", Metric::L2, &traffic.queries).unwrap();
+}
+
+/// What changes while it is checked is no problem.
+#[test]
+fn checks_find_nothing() {
+    let server = Server::start(&Options::new()).unwrap();
+    let mut client = session(&server, "load").unwrap();
+    let create = |&target| Model::create(&mut client, target, 32).unwrap();
+    let mut models: Vec<Model> = TARGETS.iter().map(create).collect();
+    let connection = |_| another(&server, "load").unwrap();
+    let clients = (0..=TARGETS.len()).map(connection).collect();
+    let counts = Counts::default();
+    let checks = load::run(&mut models, 32, clients, &counts, || {
+        let mut client = another(&server, "load").unwrap();
+        let ends = Instant::now() + DURATION;
+        let mut checks = 0;
+        while Instant::now() < ends {
+            for target in TARGETS {
+                check::without_problems(&mut client, &format!("{}_v_idx", target.table)).unwrap();
+                checks += 1;
+            }
+        }
+        checks
+    });
+    println!("{counts:?}, {checks} checks");
+    for mut model in models {
+        model.verify(&mut client).unwrap();
+    }
 }
