@@ -130,7 +130,7 @@ test-cluster-%: private-%
 
 # A PostgreSQL 15 with assertions, and the extension with its own and with checks of overflow. What
 # is built lives apart: neither PostgreSQL's headers nor the profile are those of other builds.
-ASSERT = PG15_CONFIG="$$($(POSTGRES) assert)" CARGO_TARGET_DIR=$(TARGET)/assert \
+ASSERT = config="$$($(POSTGRES) assert)" && PG15_CONFIG="$$config" CARGO_TARGET_DIR=$(TARGET)/assert \
     CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true \
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     CARGO_PROFILE_RELEASE_DEBUG=line-tables-only

@@ -170,7 +170,7 @@ private() {
 # valgrind must know about them where its headers are. Takes some minutes, no rights and no
 # changes to apt: its lists and sources are this script's own.
 assert() {
-    local state to work version sources file
+    local state to work version sources file valgrind
     state=$(home)
     to=$state/assert
     work=$state/assert.part
@@ -192,17 +192,18 @@ assert() {
             -o "APT::Sandbox::User=root")
         version=$(dpkg-query -W -f='=${Version}' postgresql-15 2>/dev/null) || version=
         echo "Fetching and building PostgreSQL 15 with assertions ..." >&2
+        # Below another make, PostgreSQL's takes its generated headers for made.
+        if [ -e /usr/include/valgrind/memcheck.h ]; then valgrind=-DUSE_VALGRIND; fi
         (
-            cd "$work"
-            apt-get "${sources[@]}" update -qq
-            apt-get "${sources[@]}" source -qq --download-only "postgresql-15$version"
-            tar -xf postgresql-15_*.orig.tar.* -C tree --strip-components=1
-            cd tree
-            if [ -e /usr/include/valgrind/memcheck.h ]; then valgrind=-DUSE_VALGRIND; fi
-            ./configure -q --prefix="$to" --enable-cassert --enable-debug --without-icu \
-                --without-readline CPPFLAGS="${valgrind:-}" CFLAGS="-Og -g -fno-omit-frame-pointer"
-            make -s -j"$(nproc)"
-            make -s install DESTDIR="$work/installed"
+            cd "$work" && unset MAKELEVEL MAKEFLAGS MFLAGS &&
+                apt-get "${sources[@]}" update -qq &&
+                apt-get "${sources[@]}" source -qq --download-only "postgresql-15$version" &&
+                tar -xf postgresql-15_*.orig.tar.* -C tree --strip-components=1 &&
+                cd tree &&
+                ./configure -q --prefix="$to" --enable-cassert --enable-debug --without-icu \
+                    --without-readline CPPFLAGS="${valgrind:-}" CFLAGS="-Og -g -fno-omit-frame-pointer" &&
+                make -s -j"$(nproc)" &&
+                make -s install DESTDIR="$work/installed"
         ) >"$state/assert.log" 2>&1 8>&- || die "that failed: see $state/assert.log"
         cp "$work/tree/src/tools/valgrind.supp" "$work/installed$to/"
         mv "$work/installed$to" "$to"
