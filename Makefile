@@ -8,6 +8,7 @@
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
 #   make demo                 semantic search over PostgreSQL's own documentation, start to end
 #   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
+#   make test-waits           isolation tests whose sessions wait between visits to pages
 #   make test-assert          tests on a PostgreSQL with assertions; the extension checks overflow
 #   make test-valgrind        SQL regression tests with the server under valgrind
 #   make fuzz                 libFuzzer on input and decoders (FUZZ_SECONDS=600 for longer)
@@ -30,6 +31,9 @@ INSTALL_CONFIG ?= $(PG_CONFIG)
 VECTOR_ALIAS ?= yes
 # PostgreSQL versions that `make test` covers; the first one fully.
 MAJORS ?= 15 16 18
+# waits: a build for tests, whose sessions can wait between visits to pages. It is installed apart, and
+# has isolation tests of its own.
+VARIANT ?=
 # How long each fuzz target runs.
 FUZZ_SECONDS ?= 5
 # quick or full
@@ -53,7 +57,7 @@ CARGO_TEST := $(shell cargo nextest --version >/dev/null 2>&1 \
 # beside the server: what was built for it through Debian's /usr/bin/pg_config is not built again.
 FULL_PG_CONFIG = $(or $(wildcard $(shell $(PG_CONFIG) --bindir)/pg_config),$(shell command -v $(PG_CONFIG)))
 MAJOR = $(shell $(PG_CONFIG) --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
-LIBRARY = $(TARGET)/pg$(MAJOR)/pg_hnsw.so
+LIBRARY = $(TARGET)/pg$(MAJOR)$(VARIANT)/pg_hnsw.so
 EXTENSION_DIR = $(DESTDIR)$(shell $(INSTALL_CONFIG) --sharedir)/extension
 LIBRARY_DIR = $(DESTDIR)$(shell $(INSTALL_CONFIG) --pkglibdir)
 
@@ -61,21 +65,23 @@ LIBRARY_DIR = $(DESTDIR)$(shell $(INSTALL_CONFIG) --pkglibdir)
 DRIVERS = $(dir $(shell $(PG_CONFIG) --pgxs))../test
 PG_REGRESS = $(DRIVERS)/regress/pg_regress
 PG_ISOLATION_REGRESS = $(DRIVERS)/isolation/pg_isolation_regress
-REGRESS_OPTIONS = --inputdir=tests --bindir='$(shell $(PG_CONFIG) --bindir)' --load-extension=pg_hnsw
-REGRESS_OUTPUT = $(TARGET)/regress/pg$(MAJOR)
+TESTS = tests$(addprefix /,$(VARIANT))
+REGRESS_OPTIONS = --inputdir=$(TESTS) --bindir='$(shell $(PG_CONFIG) --bindir)' --load-extension=pg_hnsw
+REGRESS_OUTPUT = $(TARGET)/regress/pg$(MAJOR)$(VARIANT)
 REGRESS = $(sort $(basename $(notdir $(wildcard tests/sql/*.sql))))
-ISOLATION = $(sort $(basename $(notdir $(wildcard tests/specs/*.spec))))
+ISOLATION = $(sort $(basename $(notdir $(wildcard $(TESTS)/specs/*.spec))))
 
-PRIVATE = PG_CONFIG="$$($(POSTGRES) private $*)" PG_HNSW_LOG_DIR=$(TARGET)/test-logs
+PRIVATE = PG_CONFIG="$$($(POSTGRES) private $* $(VARIANT))" PG_HNSW_LOG_DIR=$(TARGET)/test-logs
 
 export DEBIAN_FRONTEND := noninteractive
 .DEFAULT_GOAL := all
 .PHONY: all install uninstall installcheck installcheck-sql installcheck-isolation \
-    demo test test-clients test-upgrade test-assert test-long test-valgrind soak fuzz bench instructions packages fmt lint clean test-crates
+    demo test test-clients test-upgrade test-waits test-assert test-long test-valgrind soak fuzz bench instructions packages fmt lint clean test-crates
 
 all:
 	@$(PG_CONFIG) --version >/dev/null || { echo "make: set PG_CONFIG to the pg_config of the PostgreSQL to build for" >&2; exit 1; }
-	PGRX_PG_CONFIG_PATH="$(FULL_PG_CONFIG)" cargo build --release -p pg_hnsw --no-default-features --features pg$(MAJOR)
+	PGRX_PG_CONFIG_PATH="$(FULL_PG_CONFIG)" cargo build --release -p pg_hnsw --no-default-features --features "pg$(MAJOR) $(VARIANT)" \
+	    $(if $(VARIANT),--config profile.release.package.pg_hnsw.opt-level=1)
 	@mkdir -p $(dir $(LIBRARY))
 	@cp -pf $(TARGET)/release/libpg_hnsw.so $(LIBRARY)
 
@@ -110,7 +116,7 @@ packages:
 private-%: packages
 	@$(MAKE) --no-print-directory all PG_CONFIG="$$($(POSTGRES) config $*)"
 	@$(MAKE) --no-print-directory install PG_CONFIG="$$($(POSTGRES) config $*)" \
-	    INSTALL_CONFIG="$$($(POSTGRES) private $*)" >/dev/null
+	    INSTALL_CONFIG="$$($(POSTGRES) private $* $(VARIANT))" >/dev/null
 
 # Regression and isolation tests of version NN on a throwaway server, without autovacuum: plans
 # must not depend on when it ran. The drivers are always
@@ -119,6 +125,12 @@ test-sql-% test-isolation-%: private-%
 	@$(CHECKED) cargo build -q -p cluster
 	@$(PRIVATE) $(TARGET)/debug/throwaway autovacuum=off -- $(MAKE) --no-print-directory \
 	    installcheck-$(word 2,$(subst -, ,$@)) DRIVERS="$$($(POSTGRES) drivers)"
+
+# Operations that meet on pages, in version NN.
+test-waits-%:
+	@$(MAKE) --no-print-directory VARIANT=waits test-isolation-$*
+
+test-waits: test-waits-15
 
 # The extension cannot be linked into a test without a server.
 test-crates:
@@ -136,7 +148,7 @@ ASSERT = config="$$($(POSTGRES) assert)" && PG15_CONFIG="$$config" CARGO_TARGET_
     CARGO_PROFILE_RELEASE_DEBUG=line-tables-only
 
 test-assert:
-	$(ASSERT) $(MAKE) test-sql-15 test-isolation-15 test-cluster-15
+	$(ASSERT) $(MAKE) test-waits test-sql-15 test-isolation-15 test-cluster-15
 
 test-valgrind:
 	$(ASSERT) MAKE="$(MAKE)" scripts/valgrind.sh
@@ -196,6 +208,7 @@ lint: packages
 	cargo fmt --check --manifest-path tests/clients/rust/Cargo.toml
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	PGRX_PG_CONFIG_PATH="$$($(POSTGRES) config 15)" cargo clippy --release --workspace --all-targets -- -D warnings
+	PGRX_PG_CONFIG_PATH="$$($(POSTGRES) config 15)" cargo clippy --release -p pg_hnsw --features waits -- -D warnings
 	cargo clippy --locked --no-default-features --manifest-path fuzz/Cargo.toml -- -D warnings
 	scripts/dependencies.py
 

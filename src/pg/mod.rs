@@ -23,6 +23,7 @@
 //! | [`row`] | values of composite types |
 //! | [`store`] | the page store of an index |
 //! | [`threads`] | worker threads of a backend |
+//! | `waits` | waits between visits to pages, in a build for tests |
 //!
 //! Errors that PostgreSQL raises unwind as panics. PostgreSQL releases pins and locks itself then:
 //! nothing here does so in a destructor.
@@ -49,3 +50,5 @@ pub mod result;
 pub mod row;
 pub mod store;
 pub mod threads;
+#[cfg(feature = "waits")]
+pub mod waits;

@@ -77,6 +77,8 @@ impl PageStore for PgStore {
 
     #[inline]
     fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R> {
+        #[cfg(feature = "waits")]
+        super::waits::before_read();
         let buffer = self.lock(block, Lock::Share)?;
         let result = f(buffer.body());
         buffer.release();
@@ -84,6 +86,8 @@ impl PageStore for PgStore {
     }
 
     fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+        #[cfg(feature = "waits")]
+        super::waits::before_change();
         let buffer = self.lock(block, Lock::Exclusive)?;
         let result = buffer.change(self.index, f);
         buffer.release();
@@ -91,6 +95,8 @@ impl PageStore for PgStore {
     }
 
     fn extend(&self, mut f: impl FnMut(u32, &mut Body) -> bool) -> Result<()> {
+        #[cfg(feature = "waits")]
+        super::waits::before_change();
         // The lock keeps the blocks adjacent.
         self.index.lock_extension();
         let mut more = true;
