@@ -4,7 +4,7 @@ use crate::pg::error::raise;
 use crate::pg::key::{self, KeyColumn, Stored};
 use crate::pg::memory::Temporary;
 use crate::pg::relation::Relation;
-use hnsw::keys::{Bounds, Filter, KeyParams, KeyValue, MAX_COLUMNS, Test, Verdict};
+use hnsw::keys::{Bounds, Filter, KeyParams, KeyValue, MAX_COLUMNS, Test};
 use pgrx::PgSqlErrorCode;
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid, ScanKeyData};
 
@@ -142,18 +142,8 @@ impl Keys {
         }
         let scratch = memory.keep(Temporary::new);
         let rows = Box::new(move |key: &[u8]| {
-            let verdicts = parsed
-                .iter()
-                .map(|condition| condition.check(key, &self, &scratch));
-            let mut all = Verdict::Yes;
-            for verdict in verdicts {
-                match verdict {
-                    Verdict::No => return Verdict::No,
-                    Verdict::Unknown => all = Verdict::Unknown,
-                    Verdict::Yes => {}
-                }
-            }
-            all
+            let mut conditions = parsed.iter();
+            conditions.all(|condition| condition.may_meet(key, &self, &scratch))
         });
         Some(Filter::new(tests, rows))
     }
@@ -266,21 +256,19 @@ enum What {
 }
 
 impl Condition {
-    /// Whether a row with this key meets it.
-    fn check(&self, key: &[u8], keys: &Keys, scratch: &Temporary) -> Verdict {
+    /// Whether a row with this key meets it, as far as the key says.
+    fn may_meet(&self, key: &[u8], keys: &Keys, scratch: &Temporary) -> bool {
         let column = &keys.columns[self.column];
         let mut room = key::Scratch::default();
         let stored = column.decode(&key[self.offset..], &mut room);
-        let verdict = |yes| if yes { Verdict::Yes } else { Verdict::No };
         match (&self.what, stored) {
-            (What::IsNull, stored) => verdict(matches!(stored, Stored::Null)),
-            (What::IsNotNull, stored) => verdict(!matches!(stored, Stored::Null)),
-            (_, Stored::Null) => Verdict::No,
-            (_, Stored::Unknown) => Verdict::Unknown,
-            (What::Operator { hashes, .. }, Stored::Hash(hash)) => match hashes {
-                Some(hashes) if hashes.binary_search(&hash).is_err() => Verdict::No,
-                _ => Verdict::Unknown,
-            },
+            (What::IsNull, stored) => matches!(stored, Stored::Null),
+            (What::IsNotNull, stored) => !matches!(stored, Stored::Null),
+            (_, Stored::Null) => false,
+            (_, Stored::Unknown) => true,
+            (What::Operator { hashes, .. }, Stored::Hash(hash)) => hashes
+                .as_ref()
+                .is_none_or(|hashes| hashes.binary_search(&hash).is_ok()),
             (
                 What::Operator {
                     function,
@@ -314,7 +302,7 @@ impl Condition {
                     };
                     result.value() as u8 != 0
                 };
-                verdict(arguments.iter().any(holds))
+                arguments.iter().any(holds)
             }
         }
     }

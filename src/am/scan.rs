@@ -209,7 +209,9 @@ pub unsafe extern "C-unwind" fn amgettuple(
             };
             report.rows += 1;
             scan.xs_heaptid = pointer_to(row.tid);
-            scan.xs_recheck = row.recheck || started.check.needs(row.upper, started.radius);
+            // Not all keys say all, and a damaged one may say what is wrong.
+            scan.xs_recheck =
+                started.scan.is_filtered() || started.check.needs(row.upper, started.radius);
             scan.xs_recheckorderby = false;
             if scan.numberOfOrderBys > 0 {
                 *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());

@@ -5,7 +5,7 @@
 
 use half::f16;
 use hnsw::build::{Batch, Builder, HeapArena};
-use hnsw::keys::{Filter, KeyParams, KeyValue, Row, Test, Verdict};
+use hnsw::keys::{Filter, KeyParams, KeyValue, Row, Test};
 use hnsw::memory::MemoryStore;
 use hnsw::page::Body;
 use hnsw::query::Query;
@@ -330,10 +330,7 @@ fn filtered(index: &mut Index<MemoryStore>, base: &[f32], queries: &[f32], label
                     Box::new(move |key: &[u8]| {
                         let value =
                             f64::from_ne_bytes(key[8 * column..][..8].try_into().expect("8 bytes"));
-                        match (from..=to).contains(&value) {
-                            true => Verdict::Yes,
-                            false => Verdict::No,
-                        }
+                        (from..=to).contains(&value)
                     }),
                 );
                 let settings = Settings {

@@ -456,19 +456,8 @@ pub struct Filter {
     pub rows: RowTest,
 }
 
-/// Says whether a row with this key matches.
-pub type RowTest = Box<dyn FnMut(&[u8]) -> Verdict>;
-
-/// Whether a row matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It does not.
-    No,
-    /// It does.
-    Yes,
-    /// Its key does not say: the table must be asked.
-    Unknown,
-}
+/// Says whether a row with this key matches; where only the table can say, that it does.
+pub type RowTest = Box<dyn FnMut(&[u8]) -> bool>;
 
 impl Filter {
     /// A filter with these conditions on sketches and on rows.
@@ -598,7 +587,7 @@ mod tests {
         let bounds = bounds(&(0..1000).map(f64::from).collect::<Vec<_>>());
         let from = |x| Test::between(&bounds, 0, x, f64::INFINITY);
         let to = |x| Test::between(&bounds, 0, f64::NEG_INFINITY, x);
-        let filter = |tests| Filter::new(tests, Box::new(|_| Verdict::Yes)).tests;
+        let filter = |tests| Filter::new(tests, Box::new(|_| true)).tests;
         let both = filter(vec![(0, from(10.0)), (1, from(3.0)), (0, to(20.0))]);
         let expected = vec![(0, Test::between(&bounds, 0, 10.0, 20.0)), (1, from(3.0))];
         assert_eq!(both, expected);

@@ -9,7 +9,7 @@
 use crate::chain::Owner;
 use crate::filtered::{Filtered, Start};
 use crate::index::{Index, Visit, With};
-use crate::keys::{Filter, Verdict};
+use crate::keys::Filter;
 use crate::layout::Layout;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
@@ -96,12 +96,7 @@ pub struct Row {
     pub upper: f64,
     /// Whether the order of this row among all others is certain.
     pub exact: bool,
-    /// Whether the table must be asked if the row matches the filter.
-    pub recheck: bool,
 }
-
-/// A row of a node that was found, and whether it is to be rechecked.
-type FoundRow = (Tid, bool);
 
 /// What a scan gives next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -158,7 +153,7 @@ pub struct Scan {
     /// Candidates to go on from, once the scan has.
     waiting: BinaryHeap<Waiting>,
     found: BinaryHeap<Found>,
-    rows: Vec<FoundRow>,
+    rows: Vec<Tid>,
     /// Of a scan with a filter.
     filtered: Option<Filtered>,
     /// Rows that did not pass it.
@@ -211,7 +206,7 @@ struct Current {
     bounds: Bounds,
     exact: bool,
     /// Rows not yet returned, last first.
-    rows: Vec<FoundRow>,
+    rows: Vec<Tid>,
     /// The next list of rows.
     next: NodeId,
     lists_left: u64,
@@ -322,7 +317,7 @@ impl Scan {
             return Ok(None);
         };
         loop {
-            while let Some((tid, recheck)) = current.rows.pop() {
+            while let Some(tid) = current.rows.pop() {
                 if self.settings.skip_dead && tid.is_dead() {
                     continue;
                 }
@@ -339,7 +334,6 @@ impl Scan {
                     lower,
                     upper,
                     exact,
-                    recheck,
                 }));
             }
             if current.next == NONE {
@@ -703,7 +697,7 @@ fn note<S: PageStore>(
     visit: &Visit,
     filter: Option<&mut Filter>,
     found: &mut BinaryHeap<Found>,
-    rows: &mut Vec<FoundRow>,
+    rows: &mut Vec<Tid>,
     rejected: &mut usize,
 ) -> bool {
     let header = &visit.header;
@@ -735,18 +729,14 @@ fn admit(
     layout: &Layout,
     bytes: &[u8],
     mut filter: Option<&mut Filter>,
-    rows: &mut Vec<FoundRow>,
+    rows: &mut Vec<Tid>,
 ) -> usize {
     let mut rejected = 0;
     for row in bytes.chunks_exact(layout.row_size) {
-        let verdict = match &mut filter {
-            Some(filter) => (filter.rows)(&row[6..]),
-            None => Verdict::Yes,
-        };
-        match verdict {
-            Verdict::No => rejected += 1,
-            Verdict::Yes => rows.push((Tid::from_bytes(row), false)),
-            Verdict::Unknown => rows.push((Tid::from_bytes(row), true)),
+        let passes = filter.as_mut().is_none_or(|f| (f.rows)(&row[6..]));
+        match passes {
+            true => rows.push(Tid::from_bytes(row)),
+            false => rejected += 1,
         }
     }
     rejected

@@ -471,7 +471,13 @@ impl<'a> Scene<'a> {
                 .next()
                 .is_some_and(|c| self.shape.keys.contains(c));
             let answer = exact.then_some(answer.as_slice());
-            of(found.map(|rows| wrong.extend(self.wrong(&rows, answer))))?;
+            let mut rows = Vec::new();
+            of(found.map(|found| rows = found))?;
+            ensure!(
+                rows.iter().all(|row| row[2] == "t"),
+                "a row does not match {condition}: {rows:?}"
+            );
+            wrong.extend(self.wrong(&rows, answer));
         }
         let mut problems = Vec::new();
         of(check::problems(client, &index).map(|found| problems = found))?;
@@ -512,9 +518,6 @@ impl<'a> Scene<'a> {
         ids.dedup();
         if ids.len() < rows.len() {
             wrong.push("a row came twice".into());
-        }
-        if rows.iter().any(|row| row[2] != "t") {
-            wrong.push(format!("a row does not match: {rows:?}"));
         }
         let found = distances(rows);
         let number = |d: &String| d.parse::<f64>().unwrap();

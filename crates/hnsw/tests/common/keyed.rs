@@ -1,7 +1,7 @@
 //! Key columns for tests: a number, sometimes NULL, and a set, both by the row's TID.
 
 use super::*;
-use hnsw::keys::{Filter, KeyParams, KeyValue, Row, Test, Verdict};
+use hnsw::keys::{Filter, KeyParams, KeyValue, Row, Test};
 
 pub const KEYS: KeyParams = KeyParams {
     columns: 2,
@@ -135,10 +135,7 @@ impl Condition {
             Condition::Vague(_, b, _) if b < 50 => vec![between(0, 49)],
             Condition::Vague(..) => vec![between(50, 99)],
         };
-        let rows = Box::new(move |key: &[u8]| match self.holds(words(key)) {
-            true => Verdict::Yes,
-            false => Verdict::No,
-        });
+        let rows = Box::new(move |key: &[u8]| self.holds(words(key)));
         Filter::new(tests, rows)
     }
 }
