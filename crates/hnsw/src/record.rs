@@ -124,6 +124,11 @@ impl Tid {
         }
     }
 
+    /// Whether it can be the address of a row: line pointers are counted from 1.
+    pub fn is_valid(self) -> bool {
+        self.block != u32::MAX && self.unmarked().offset != 0
+    }
+
     /// The six bytes that stand for a TID on a page.
     pub fn to_bytes(self) -> [u8; 6] {
         let (b, o) = (self.block.to_ne_bytes(), self.offset.to_ne_bytes());
@@ -199,6 +204,9 @@ impl<'a> Record<'a> {
             .is_some_and(|s| s.count as usize > MAX_ELEMENTS)
         {
             return Err(Error::corrupted(block, "vector has too many elements"));
+        }
+        if !record.tids().all(Tid::is_valid) {
+            return Err(Error::corrupted(block, "row has no address"));
         }
         Ok(record)
     }

@@ -38,8 +38,12 @@ pub fn rows_of<'a>(
     block: u32,
     slot: usize,
 ) -> Result<Option<(ChainHeader, &'a [u8])>> {
-    let found = chain::read_slot(layout, body, block, slot)?;
-    Ok(found.filter(|(header, _)| header.kind == SlotKind::Tids as u8))
+    let found = chain::read_slot(layout, body, block, slot)?
+        .filter(|(header, _)| header.kind == SlotKind::Tids as u8);
+    if let Some((_, rows)) = found {
+        valid(layout, rows, block)?;
+    }
+    Ok(found)
 }
 
 fn parse<'a>(layout: &Layout, rows: &'a [u8]) -> impl Iterator<Item = Tid> + use<'a> {
@@ -74,11 +78,22 @@ pub fn read_rows<S: PageStore>(
     id: NodeId,
     rows: &mut Vec<u8>,
 ) -> Result<NodeId> {
-    chain::read(index, owner, id, |header, entries| {
+    let known = rows.len();
+    let next = chain::read(index, owner, id, |header, entries| {
         if header.kind == SlotKind::Tids as u8 {
             rows.extend_from_slice(entries);
         }
-    })
+    })?;
+    valid(&index.layout, &rows[known..], index.layout.locate(id).0)?;
+    Ok(next)
+}
+
+/// Fails unless each row of a block has an address.
+fn valid(layout: &Layout, rows: &[u8], block: u32) -> Result<()> {
+    match parse(layout, rows).all(Tid::is_valid) {
+        true => Ok(()),
+        false => Err(Error::corrupted(block, "row has no address")),
+    }
 }
 
 /// Keeps the rows of a slot whose TIDs `keep` says; returns how many went.

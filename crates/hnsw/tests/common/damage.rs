@@ -49,7 +49,9 @@ impl Drop for Trying {
 
 fn drain(index: &mut Index<MemoryStore>, q: &[f32], settings: Settings) -> Result<()> {
     let mut scan: Scan = scan(index, q, settings);
-    while scan.next(index)?.is_some() {}
+    while let Some(row) = scan.next(index)? {
+        assert!(row.tid.is_valid(), "{row:?}");
+    }
     Ok(())
 }
 
