@@ -97,8 +97,7 @@ impl Filtered {
         self.matching = matching;
         let share = matching / nodes.max(1.0);
         self.share = share;
-        let places = (ef as f64 * steering(share)) as usize;
-        self.steering.beam = Beam::new(places.min(MOST_STEERING.max(ef)));
+        self.steering.beam = Beam::new(self.places(ef));
         if self.should_gather_for(ef) {
             return Ok(Start::Gather);
         }
@@ -125,10 +124,17 @@ impl Filtered {
     /// where what matches is far from the query.
     pub fn renew_steering(&mut self, ef: usize) {
         self.steering.discard_waiting();
+        let places = self.places(ef).min(STEERING_ON);
         self.steering.beam = Beam::new(match self.is_far() {
-            true => ef.min(STEERING_ON),
-            false => STEERING_ON,
+            true => places.min(ef),
+            false => places,
         });
+    }
+
+    /// Nodes that steer in a search with a beam of `ef`.
+    fn places(&self, ef: usize) -> usize {
+        let places = (ef as f64 * steering(self.share)) as usize;
+        places.min(MOST_STEERING.max(ef))
     }
 
     /// Fills the beam of nodes that steer with the nearest of those that wait; returns how many there
