@@ -203,7 +203,8 @@ assert() {
                 ./configure -q --prefix="$to" --enable-cassert --enable-debug --without-icu \
                     --without-readline CPPFLAGS="${valgrind:-}" CFLAGS="-Og -g -fno-omit-frame-pointer" &&
                 make -s -j"$(nproc)" &&
-                make -s install DESTDIR="$work/installed"
+                make -s install DESTDIR="$work/installed" &&
+                make -s -C contrib/pg_buffercache install DESTDIR="$work/installed"
         ) >"$state/assert.log" 2>&1 8>&- || die "that failed: see $state/assert.log"
         cp "$work/tree/src/tools/valgrind.supp" "$work/installed$to/"
         mv "$work/installed$to" "$to"

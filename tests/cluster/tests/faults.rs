@@ -3,6 +3,7 @@
 //! should; it keeps no lock, pin, file, thread or memory; and the index is as good as before.
 
 use std::collections::BTreeSet;
+use std::error::Error as StdError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,14 @@ fn threads(pid: i32) -> usize {
 }
 
 #[track_caller]
+/// Whether the connection is gone, maybe before the statement was sent.
+fn is_cut(error: &Error) -> bool {
+    error.is_closed()
+        || error
+            .source()
+            .is_some_and(<dyn StdError>::is::<std::io::Error>)
+}
+
 fn assert_cut_off(error: &Error, what: &str) {
     assert_eq!(
         error.code(),
@@ -208,7 +217,7 @@ fn by_requests() {
                 match function {
                     "pg_cancel_backend" => assert_cut_off(&error, &what),
                     _ => assert!(
-                        error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN),
+                        is_cut(&error) || error.code() == Some(&SqlState::ADMIN_SHUTDOWN),
                         "{what}: {error:?}"
                     ),
                 }
