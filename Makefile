@@ -121,10 +121,17 @@ private-%: packages
 # Regression and isolation tests of version NN on a throwaway server, without autovacuum: plans
 # must not depend on when it ran. The drivers are always
 # those of version 15: those that come with PostgreSQL 18 there do not start.
-test-sql-% test-isolation-%: private-%
+define check_installed
 	@$(CHECKED) cargo build -q -p cluster
 	@$(PRIVATE) $(TARGET)/debug/throwaway autovacuum=off -- $(MAKE) --no-print-directory \
-	    installcheck-$(word 2,$(subst -, ,$@)) DRIVERS="$$($(POSTGRES) drivers)"
+	    installcheck-$(1) DRIVERS="$$($(POSTGRES) drivers)"
+endef
+
+test-sql-%: private-%
+	$(call check_installed,sql)
+
+test-isolation-%: private-%
+	$(call check_installed,isolation)
 
 # Operations that meet on pages, in version NN.
 test-waits-%:
