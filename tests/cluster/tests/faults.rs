@@ -140,7 +140,6 @@ fn threads(pid: i32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count)
 }
 
-#[track_caller]
 /// Whether the connection is gone, maybe before the statement was sent.
 fn is_cut(error: &Error) -> bool {
     error.is_closed()
@@ -149,6 +148,7 @@ fn is_cut(error: &Error) -> bool {
             .is_some_and(<dyn StdError>::is::<std::io::Error>)
 }
 
+#[track_caller]
 fn assert_cut_off(error: &Error, what: &str) {
     assert_eq!(
         error.code(),
