@@ -73,18 +73,21 @@ impl Variation {
 }
 
 /// Builds every arm's index in the usual way, which stays, and before that in others, with so
-/// much as scarce memory, where it is given.
+/// much as scarce memory and so often, where they are given.
 pub fn measure(
     server: &Server,
     sides: &mut [Side],
     peers: &mut [Peer],
     dataset: &Dataset,
     rounds: usize,
-    scarce: Option<&'static str>,
+    scarce: Option<(&'static str, usize)>,
 ) -> Result<Sheet> {
     let mut sheet = Sheet::default();
-    let others = scarce.into_iter().flat_map(Variation::others);
-    for variation in others.chain([AMPLE]) {
+    let others = scarce.into_iter().flat_map(|(memory, rounds)| {
+        let others = Variation::others(memory);
+        others.map(|variation| (variation, rounds))
+    });
+    for (variation, rounds) in others.chain([(AMPLE, rounds)]) {
         set_logged(sides, variation.logged)?;
         for round in 0..rounds {
             build_round(server, &mut sheet, sides, peers, dataset, variation, round)?;

@@ -13,12 +13,11 @@ pub struct Job {
     pub parts: Vec<Part>,
     /// How often searches, inserts and vacuums are measured.
     pub rounds: usize,
-    /// How often an index is built with ample memory; other builds are repeated as often where
-    /// there are any.
+    /// How often an index is built with ample memory.
     pub builds: usize,
     /// Scarce memory for a build, where builds with it, with one thread and of unlogged tables
-    /// are measured.
-    pub scarce: Option<&'static str>,
+    /// are measured, and how often.
+    pub scarce: Option<(&'static str, usize)>,
     /// Whether the libraries take part.
     pub libraries: bool,
     /// Whether the data set belongs to the series of growing ones.
@@ -51,6 +50,7 @@ pub fn jobs(arguments: &Arguments) -> Vec<Job> {
         job.libraries &= !arguments.no_libraries;
         if let Some(rounds) = arguments.rounds {
             (job.rounds, job.builds) = (rounds, rounds);
+            job.scarce = job.scarce.map(|(memory, _)| (memory, rounds));
         }
         select(job, &arguments.part);
     }
@@ -99,9 +99,14 @@ impl Job {
         }
     }
 
-    /// Builds in every way, of which one has scarce memory.
-    fn scarce(mut self, memory: &'static str) -> Self {
-        self.scarce = Some(memory);
+    /// Builds in every way, so often, of which one has scarce memory.
+    fn scarce(mut self, memory: &'static str, builds: usize) -> Self {
+        self.scarce = Some((memory, builds));
+        self
+    }
+
+    fn once(mut self) -> Self {
+        self.rounds = 1;
         self
     }
 
@@ -138,7 +143,7 @@ fn quick() -> Vec<Job> {
     vec![
         Job::new("embeddings-384", Source::Embeddings, 8_000, 200)
             .parts(&COLD_TOO)
-            .scarce("5 MB"),
+            .scarce("5 MB", ROUNDS),
         Job::new("vacuum-384", Source::Embeddings, 4_000, 200)
             .parts(&[Part::Vacuum])
             .alone(),
@@ -160,16 +165,19 @@ fn full() -> Vec<Job> {
     vec![
         Job::new("embeddings-384", Source::Embeddings, 100_000, 1000)
             .parts(&COLD_TOO)
-            .scarce("64 MB"),
+            .scarce("64 MB", 1),
         Job::new("vacuum-384", Source::Embeddings, 30_000, 500)
             .parts(&[Part::Vacuum])
-            .alone(),
+            .alone()
+            .once(),
         Job::new("filter-384", Source::Embeddings, 100_000, 100)
             .parts(&[Part::Filter])
-            .alone(),
+            .alone()
+            .once(),
         Job::new("filter-128", clustered(128), 200_000, 100)
             .parts(&[Part::Filter])
-            .alone(),
+            .alone()
+            .once(),
         Job::new("clustered-1536", clustered(1536), 100_000, 500)
             .parts(&CLIENTS_TOO)
             .builds(1),

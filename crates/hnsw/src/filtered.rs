@@ -40,6 +40,8 @@ const STEERING_ON: usize = 1024;
 /// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
 /// asked for. Gathering is exact, and no row comes too late.
 const LEAST_BEAMS: f64 = 4.0;
+/// Of how many nodes the memory is fetched while all that match are gathered.
+const GATHERED_AHEAD: usize = 4;
 /// Bytes that a node takes while all that match are gathered.
 const GATHERED: usize = 64;
 
@@ -178,8 +180,8 @@ impl Filtered {
         };
         for (i, &id) in all.iter().enumerate() {
             index.store.check_interrupts();
-            if let Some(&next) = all.get(i + 1) {
-                index.prefetch(next);
+            if let Some(&next) = all.get(i + GATHERED_AHEAD) {
+                index.prefetch_rows(next);
             }
             let new = frontier.enter(id, index.layout.code_dims > 0);
             if new && index.visit(query, id, 0, With::RowsOnly, &mut frontier.visit)? {

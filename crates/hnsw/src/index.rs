@@ -61,7 +61,7 @@ pub enum With {
     Vector,
     /// The sketches of the neighbours.
     Sketches,
-    /// Not even estimated distances of the neighbours.
+    /// Not even the neighbours.
     RowsOnly,
 }
 
@@ -287,6 +287,16 @@ impl<'s, S: PageStore> Index<'s, S> {
         self.store.prefetch(block, self.layout.record_range(slot));
     }
 
+    /// The same of a visit [`With::RowsOnly`]: what lies between header and vector is not read.
+    #[inline]
+    pub(crate) fn prefetch_rows(&self, id: NodeId) {
+        let l = &self.layout;
+        let (block, slot) = l.locate(id);
+        let start = l.record_range(slot).start;
+        self.store.prefetch(block, start..start + size_of::<RecordHeader>());
+        self.store.prefetch(block, start + l.vector.start..start + l.rows.end);
+    }
+
     /// Visits the node `id`: its distance from the query and those of its neighbours, in one page
     /// visit unless the own vector stands apart. `false` if the slot holds no node with a list on
     /// `level` any more, which happens to a reader whose id is older than a vacuum.
@@ -305,7 +315,9 @@ impl<'s, S: PageStore> Index<'s, S> {
             visit.id = id;
             visit.header = *record.header();
             visit.neighbours.clear();
-            visit.neighbours.extend_from_slice(record.neighbours());
+            if with != With::RowsOnly {
+                visit.neighbours.extend_from_slice(record.neighbours());
+            }
             visit.rows.clear();
             if level == 0 {
                 visit.rows.extend_from_slice(record.rows());
