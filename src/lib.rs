@@ -29,6 +29,7 @@ extern "C-unwind" fn _PG_init() {
             am::options::define();
             am::ivfflat::define();
             am::range::define();
+            pg::limit::define();
             #[cfg(feature = "pg18")]
             am::report::explain::define();
         })

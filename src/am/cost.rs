@@ -73,7 +73,11 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 };
                 (f64::from(Options::of(index).m()), size)
             });
-            let ef = settings::ef_search() as f64;
+            let settings = settings::scan(false);
+            let ef = match costs.limit {
+                Some(rows) => settings.for_rows(rows as usize).ef,
+                None => settings.ef,
+            } as f64;
             let work = match planner::has_keys(path) {
                 true => Work::filtered(&costs, m, ef),
                 false => Work::plain(&costs, m, ef),

@@ -13,6 +13,7 @@ use super::report::{Report, warn_if_limited};
 use super::{metric, range, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Columns, Found, RowReader};
+use crate::pg::limit::Limit;
 use crate::pg::memory::{self, Context, Temporary};
 use crate::pg::relation::{self, Fork, Relation, pointer_to};
 use crate::pg::store::PgStore;
@@ -119,6 +120,8 @@ impl Ord for Waiting {
 struct State {
     context: Context,
     started: Option<Started>,
+    /// The LIMIT above it.
+    limit: Option<Limit>,
     /// Made when the first row is read from the table.
     reader: Option<RowReader>,
     /// What it did, without the search that is going on.
@@ -144,6 +147,7 @@ pub unsafe extern "C-unwind" fn ambeginscan(
             let state = State {
                 context,
                 started: None,
+                limit: None,
                 reader: None,
                 report: Report::default(),
             };
@@ -165,6 +169,7 @@ pub unsafe extern "C-unwind" fn amrescan(
         pg_sys::panic::pgrx_extern_c_guard(|| {
             let scan = &mut *scan;
             finish(scan);
+            state(scan).limit = Limit::above(order_bys);
             if !keys.is_null() && scan.numberOfKeys > 0 {
                 std::ptr::copy(keys, scan.keyData, key_count as usize);
             }
@@ -187,7 +192,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
             let relation = Relation::new(scan.indexRelation);
             let state = state(scan);
             if state.started.is_none() {
-                state.started = Some(start(scan, relation, state.context));
+                state.started = Some(start(scan, relation, state.context, state.limit));
             }
             let Some(started) = &mut state.started else {
                 return false;
@@ -421,7 +426,12 @@ unsafe fn state<'a>(scan: &mut IndexScanDescData) -> &'a mut State {
 ///
 /// # Safety
 /// As for [`amgettuple`]; `context` is the scan's.
-unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Context) -> Started {
+unsafe fn start(
+    scan: &mut IndexScanDescData,
+    relation: Relation,
+    context: Context,
+    limit: Option<Limit>,
+) -> Started {
     // Rows may be removed from the index, and their places reused, while a scan goes on: only an
     // MVCC snapshot tells the new rows from the old.
     // SAFETY: a scan has a snapshot.
@@ -467,6 +477,10 @@ unsafe fn start(scan: &mut IndexScanDescData, relation: Relation, context: Conte
         }
     };
     let mut settings = settings::scan(scan.ignore_killed_tuples);
+    // SAFETY: the scan is being executed.
+    if let Some(rows) = limit.and_then(|limit| unsafe { limit.rows() }) {
+        settings = settings.for_rows(rows);
+    }
     if !ordered {
         // No row comes late, and the radius is bound enough.
         settings.max_visits = usize::MAX;

@@ -64,11 +64,6 @@ pub fn define() {
     unsafe { pg_sys::MarkGUCPrefixReserved(c"hnsw".as_ptr()) }
 }
 
-/// Candidates in the beam of a scan.
-pub fn ef_search() -> usize {
-    EF_SEARCH.get() as usize
-}
-
 /// Nodes that a scan visits at most.
 pub fn max_scan_tuples() -> usize {
     MAX_SCAN_TUPLES.get() as usize
@@ -79,7 +74,7 @@ pub fn scan(skip_dead: bool) -> hnsw::scan::Settings {
     // SAFETY: settings of PostgreSQL are plain integers.
     let work_mem = unsafe { pg_sys::work_mem } as f64 * 1024.0;
     hnsw::scan::Settings {
-        ef: ef_search(),
+        ef: EF_SEARCH.get() as usize,
         resume: match ITERATIVE_SCAN.get() {
             IterativeScan::off => Resume::Off,
             // An index scan is in order to the planner, which may compute from it.

@@ -1,7 +1,7 @@
 //! Functions that the bindings lack, or guard without need.
 
-use pgrx::pg_sys::{self, Buffer, Oid};
-use std::ffi::c_int;
+use pgrx::pg_sys::{self, Buffer, Oid, PlanState};
+use std::ffi::{c_int, c_void};
 
 // The guard around a call costs more than these do. They raise no error with a valid, pinned
 // buffer. A backend here holds the content lock of one index page at a time, and takes one of the
@@ -37,5 +37,31 @@ pub fn has_signature(function: Oid, result: Oid, arguments: &[Oid]) -> bool {
         pg_sys::ffi::pg_guard_ffi_boundary(|| {
             check_amproc_signature(function, result, true, count, count, first, second)
         })
+    }
+}
+
+/// A function that is shown the nodes of a plan; `true` ends it.
+pub type PlanWalker = unsafe extern "C-unwind" fn(*mut PlanState, *mut c_void) -> bool;
+
+/// Shows a function the nodes below one of a plan that is executed.
+///
+/// # Safety
+/// `node` is one of those, and `walker` takes such nodes and `context`.
+pub unsafe fn each_plan_below(node: *mut PlanState, walker: PlanWalker, context: *mut c_void) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            unsafe extern "C-unwind" {
+                fn planstate_tree_walker(
+                    node: *mut PlanState,
+                    walker: PlanWalker,
+                    context: *mut c_void,
+                ) -> bool;
+            }
+            planstate_tree_walker(node, walker, context)
+        });
+        #[cfg(not(feature = "pg15"))]
+        pg_sys::planstate_tree_walker_impl(node, Some(walker), context);
     }
 }

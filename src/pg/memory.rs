@@ -62,6 +62,15 @@ impl Context {
         Self(unsafe { pg_sys::CurrentMemoryContext })
     }
 
+    /// That of a query that is being executed.
+    ///
+    /// # Safety
+    /// `state` is the query's.
+    pub unsafe fn of_query(state: *const pg_sys::EState) -> Self {
+        // SAFETY: the caller's promise.
+        Self(unsafe { (*state).es_query_cxt })
+    }
+
     /// Calls `f` with this as the current context.
     ///
     /// # Safety

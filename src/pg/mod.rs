@@ -13,6 +13,7 @@
 //! | [`interrupts`] | cancellation |
 //! | [`key`] | values of key columns: as bytes, numbers and hashes |
 //! | `left_out` | conditions that the planner does not give an index in some versions |
+//! | [`limit`] | how many rows a query takes from an index scan |
 //! | [`memory`] | memory contexts |
 //! | [`planner`] | what the planner knows of an index; conditions derived for one |
 //! | [`progress`] | `pg_stat_progress_create_index` |
@@ -40,6 +41,7 @@ pub mod inspect;
 pub mod interrupts;
 pub mod key;
 mod left_out;
+pub mod limit;
 pub mod memory;
 pub mod planner;
 pub mod progress;

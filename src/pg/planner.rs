@@ -21,7 +21,9 @@ pub struct Costs {
     pub selectivity: f64,
     /// Share of those that pass the conditions that the index does not have.
     pub passing: f64,
-    /// Rows that the query takes from the scan, at most.
+    /// Rows that the query takes at most, if it says so.
+    pub limit: Option<f64>,
+    /// Rows that it takes from the scan, at most.
     pub wanted: f64,
     /// Cost of a page read anywhere, and in sequence.
     pub random_page: f64,
@@ -68,6 +70,7 @@ pub unsafe fn costs(
         };
         let returned = (table_rows * selectivity).max(1.0);
         let passing = ((*index.rel).rows / returned).clamp(f64::MIN_POSITIVE, 1.0);
+        let limit = Some((*root).limit_tuples).filter(|&limit| limit > 0.0);
         Costs {
             rows: index.tuples.max(1.0),
             index_pages: f64::from(index.pages).max(1.0),
@@ -75,10 +78,8 @@ pub unsafe fn costs(
             table_rows,
             selectivity,
             passing,
-            wanted: match (*root).limit_tuples {
-                limit if limit > 0.0 => returned.min(limit / passing),
-                _ => returned,
-            },
+            limit,
+            wanted: limit.map_or(returned, |limit| returned.min(limit / passing)),
             random_page,
             sequential_page,
             tuple: pg_sys::cpu_tuple_cost,

@@ -293,8 +293,10 @@ impl<'s, S: PageStore> Index<'s, S> {
         let l = &self.layout;
         let (block, slot) = l.locate(id);
         let start = l.record_range(slot).start;
-        self.store.prefetch(block, start..start + size_of::<RecordHeader>());
-        self.store.prefetch(block, start + l.vector.start..start + l.rows.end);
+        self.store
+            .prefetch(block, start..start + size_of::<RecordHeader>());
+        self.store
+            .prefetch(block, start + l.vector.start..start + l.rows.end);
     }
 
     /// Visits the node `id`: its distance from the query and those of its neighbours, in one page

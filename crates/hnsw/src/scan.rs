@@ -53,6 +53,25 @@ pub struct Settings {
     pub skip_dead: bool,
 }
 
+/// Places of a beam that is to give so many rows at once. Three quarters are returned, and of these some only
+/// when it is certain that none is nearer.
+fn places_for(rows: usize) -> usize {
+    (rows.min(LARGEST_BATCH) * 3).div_ceil(2).min(LARGEST_BATCH)
+}
+
+impl Settings {
+    /// The same for a scan from which so many rows will be taken, if it may go on behind the first beam:
+    /// one that has them all at once finds more of the nearest in fewer visits.
+    pub fn for_rows(self, rows: usize) -> Self {
+        let least = match self.resume {
+            Resume::Off => 0,
+            Resume::Relaxed | Resume::Strict => places_for(rows),
+        };
+        let ef = self.ef.max(least);
+        Self { ef, ..self }
+    }
+}
+
 /// Why a scan has no more rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
