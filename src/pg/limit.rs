@@ -1,10 +1,9 @@
 //! How many rows a query takes from an index scan at most: the LIMIT above it.
 //!
 //! PostgreSQL tells its sorts of a LIMIT, but not its index scans. So when execution begins, plans are
-//! looked through for a Limit above an index scan that orders, with nothing in between that makes
-//! one row of several or none of one. A filter in between does not matter: it takes more rows than it
-//! gives. The scan is known by its keys for the order, which PostgreSQL passes to the access method
-//! as they are.
+//! looked through for a Limit above an index scan that orders, with only such nodes in between as
+//! give at most one row for each that they take: a filter takes more from the scan, not less. The
+//! scan is known by its keys for the order, which PostgreSQL passes to the access method as they are.
 
 use super::ffi;
 use super::memory::{self, Context};
@@ -113,7 +112,7 @@ unsafe extern "C-unwind" fn look(node: *mut PlanState, scans: *mut c_void) -> bo
     }
 }
 
-/// The keys for the order of the scan that gives a node its rows, one for each or more.
+/// The keys for the order of the scan that a node's rows come from, at most one for each of the scan's.
 ///
 /// # Safety
 /// A node of a plan that is executed.
