@@ -75,8 +75,8 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             });
             let settings = settings::scan(false);
             let ef = match costs.limit {
-                Some(rows) => settings.for_rows(rows as usize).ef,
-                None => settings.ef,
+                Some(rows) if !planner::has_range(path) => settings.for_rows(rows as usize).ef,
+                _ => settings.ef,
             } as f64;
             let work = match planner::has_keys(path) {
                 true => Work::filtered(&costs, m, ef),

@@ -477,6 +477,8 @@ unsafe fn start(
         }
     };
     let mut settings = settings::scan(scan.ignore_killed_tuples);
+    // How many rows are within a radius is not known.
+    let limit = limit.filter(|_| goal.radius == f64::INFINITY);
     // SAFETY: the scan is being executed.
     if let Some(rows) = limit.and_then(|limit| unsafe { limit.rows() }) {
         settings = settings.for_rows(rows);

@@ -51,6 +51,10 @@ SET hnsw.iterative_scan = off;
 SELECT count(*) FROM (SELECT id FROM limits ORDER BY v <-> :query LIMIT 100) t;
 RESET hnsw.iterative_scan;
 
+-- nor where a radius ends it
+SELECT count(*) BETWEEN 1 AND 100 AS few FROM (SELECT id FROM limits WHERE v <-> :query < 0.4 ORDER BY v <-> :query LIMIT 1000) t;
+SELECT r->>'ended' AS ended, (r->>'nodes')::int < 500 AS few_nodes FROM hnsw_last_scan() r;
+
 -- a query that fails is forgotten
 SELECT id / (id - id) FROM limits ORDER BY v <-> :query LIMIT 100;
 SELECT count(*) FROM (SELECT id FROM limits ORDER BY v <-> :query LIMIT 100) t;
