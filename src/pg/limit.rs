@@ -74,11 +74,13 @@ pub fn define() {
 unsafe extern "C-unwind" fn start(query: *mut QueryDesc, flags: c_int) {
     // SAFETY: PostgreSQL passes a query; after its start the states of its plan are there.
     unsafe {
-        match PREVIOUS.get() {
-            Some(Some(previous)) => previous(query, flags),
-            _ => pg_sys::standard_ExecutorStart(query, flags),
-        }
         pg_sys::panic::pgrx_extern_c_guard(|| {
+            match PREVIOUS.get() {
+                Some(Some(previous)) => {
+                    pg_sys::ffi::pg_guard_ffi_boundary(|| previous(query, flags));
+                }
+                _ => pg_sys::standard_ExecutorStart(query, flags),
+            }
             let mut scans = Vec::new();
             look((*query).planstate, (&raw mut scans).cast());
             if scans.is_empty() {

@@ -60,5 +60,12 @@ SELECT id / (id - id) FROM limits ORDER BY v <-> :query LIMIT 100;
 SELECT count(*) FROM (SELECT id FROM limits ORDER BY v <-> :query LIMIT 100) t;
 SELECT * FROM last;
 
+-- nor does one that may not begin
+CREATE ROLE regress_limits;
+SET ROLE regress_limits;
+SELECT id FROM limits ORDER BY v <-> :query LIMIT 100;
+RESET ROLE;
+DROP ROLE regress_limits;
+
 DROP VIEW last;
 DROP TABLE limits;
