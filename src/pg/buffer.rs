@@ -6,6 +6,7 @@
 use super::ffi;
 use super::recent::Recent;
 use super::relation::{Fork, Relation};
+use super::wal::{self, Delta, Record};
 use hnsw::page::{BODY_SIZE, Body};
 use pgrx::pg_sys::{self, Buffer, Page, PageHeaderData};
 use std::mem::offset_of;
@@ -87,16 +88,19 @@ impl Locked {
         unsafe { &*body_of(self.page()) }
     }
 
+    fn header(&self) -> &PageHeaderData {
+        // SAFETY: the buffer is pinned and locked; a page begins with its header.
+        unsafe { &*self.page().cast() }
+    }
+
     /// Whether the page was never initialised.
     fn is_new(&self) -> bool {
-        // SAFETY: the buffer is pinned and locked.
-        unsafe { (*self.page().cast::<PageHeaderData>()).pd_upper == 0 }
+        self.header().pd_upper == 0
     }
 
     /// What is wrong with the page header, which says where the body's hole is.
     pub fn header_problem(&self) -> Option<&'static str> {
-        // SAFETY: the buffer is pinned and locked.
-        let header = unsafe { &*self.page().cast::<PageHeaderData>() };
+        let header = self.header();
         let end = pg_sys::BLCKSZ as u16;
         if self.is_new() {
             None
@@ -116,7 +120,7 @@ impl Locked {
             let page = self.page();
             pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
             *body_of(page) = *body;
-            set_hole(page);
+            (*page.cast::<PageHeaderData>()).pd_lower = end_of_data(body) as u16;
             pg_sys::MarkBufferDirty(self.0);
         }
     }
@@ -129,29 +133,39 @@ impl Locked {
         f: impl FnOnce(&mut Body) -> hnsw::Result<R>,
     ) -> hnsw::Result<R> {
         let new = self.is_new();
-        let flags = if new {
-            pg_sys::GENERIC_XLOG_FULL_IMAGE
-        } else {
-            0
-        };
-        // SAFETY: the buffer is pinned and locked exclusively until the record is finished. `page`
-        // is a private copy, aligned as a buffer is.
-        unsafe {
-            let state = pg_sys::GenericXLogStart(relation.as_ptr());
-            let page = pg_sys::GenericXLogRegisterBuffer(state, self.0, flags as i32);
-            if new {
-                pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
+        let mut body = if new { Body::ZERO } else { *self.body() };
+        let result = f(&mut body)?;
+        let lower = end_of_data(&body) as u16;
+        let mut delta = Delta::default();
+        if !new {
+            let len = usize::from(lower) - HEADER_SIZE;
+            for range in body.differences(self.body(), len) {
+                delta.push(HEADER_SIZE + range.start, &body.bytes()[range]);
             }
-            let result = f(&mut *body_of(page));
-            let changed = new || (*body_of(page)).bytes() != self.body().bytes();
-            if result.is_ok() && changed {
-                set_hole(page);
-                pg_sys::GenericXLogFinish(state);
-            } else {
-                pg_sys::GenericXLogAbort(state);
+            if lower != self.header().pd_lower {
+                delta.push(offset_of!(PageHeaderData, pd_lower), &lower.to_ne_bytes());
             }
-            result
+            if delta.is_empty() {
+                return Ok(result);
+            }
         }
+        let record = match relation.needs_wal() {
+            false => Record::Nothing,
+            true if new => Record::Image,
+            true => Record::Delta(&delta),
+        };
+        // SAFETY: the buffer is pinned and locked exclusively; a page is header and body, and what is
+        // behind `lower` is zero.
+        unsafe {
+            wal::change(self.0, record, |page| {
+                if new {
+                    pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
+                }
+                *body_of(page) = body;
+                (*page.cast::<PageHeaderData>()).pd_lower = lower;
+            });
+        }
+        Ok(result)
     }
 
     /// Unlocks and unpins the buffer.
@@ -168,17 +182,6 @@ impl Locked {
 unsafe fn body_of(page: Page) -> *mut Body {
     // SAFETY: a page is header and body.
     unsafe { page.cast::<u8>().add(HEADER_SIZE).cast() }
-}
-
-/// Makes the zeros at the end of the body the page's hole.
-///
-/// # Safety
-/// `page` points to an initialised page that nobody else reads or writes.
-unsafe fn set_hole(page: Page) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        (*page.cast::<PageHeaderData>()).pd_lower = end_of_data(&*body_of(page)) as u16;
-    }
 }
 
 /// Where in the page the last word ends that is not zero.

@@ -25,6 +25,7 @@
 //! | [`store`] | the page store of an index |
 //! | [`threads`] | worker threads of a backend |
 //! | `waits` | waits between visits to pages, in a build for tests |
+//! | `wal` | WAL records of changes to a page |
 //!
 //! Errors that PostgreSQL raises unwind as panics. PostgreSQL releases pins and locks itself then:
 //! nothing here does so in a destructor.
@@ -54,3 +55,4 @@ pub mod store;
 pub mod threads;
 #[cfg(feature = "waits")]
 pub mod waits;
+mod wal;

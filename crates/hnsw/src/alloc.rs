@@ -55,24 +55,35 @@ pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId,
         }
         index.store.set_free(block, false);
     }
+    loop {
+        let block = extend(index)?;
+        // Another process may have been faster.
+        if let Some(found) = fill_slot(index, block, bytes)? {
+            index.store.set_target(Some(block));
+            return Ok(found);
+        }
+    }
+}
+
+/// Adds a page of free slots. It is filled with another change: a new page is logged whole, a change
+/// without the zeros of what a record does not use.
+fn extend<S: PageStore>(index: &Index<S>) -> Result<u32> {
+    let l = &index.layout;
     // The page behind the next one, which may be a map page.
     if l.id(index.store.blocks() + 1, l.slots).is_none() {
         return Err(Error::Full);
     }
-    let mut filled = None;
+    let mut added = None;
     index.store.extend(|block, body| {
         if l.is_map(block) {
             body.init(PageKind::Map);
             return true;
         }
-        filled = Some(block);
         body.init(PageKind::Nodes);
-        body.bytes_mut()[l.record_range(0)].copy_from_slice(bytes);
+        added = Some(block);
         false
     })?;
-    index.store.set_target(filled);
-    let id = filled.and_then(|block| l.id(block, 0)).ok_or(Error::Full)?;
-    Ok((id, 0))
+    added.ok_or(Error::Full)
 }
 
 /// Writes `bytes` into the first free slot of a page, if it has one.

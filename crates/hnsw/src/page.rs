@@ -7,6 +7,7 @@
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use std::mem::{offset_of, size_of};
+use std::ops::Range;
 
 /// Bytes of a page that belong to the index: 8,192 less PostgreSQL's 24-byte page header.
 pub const BODY_SIZE: usize = 8168;
@@ -100,6 +101,35 @@ impl Body {
             kind: kind as u16,
         };
         self.bytes_mut()[..HEADER_SIZE].copy_from_slice(bytemuck::bytes_of(&header));
+    }
+
+    /// Where the first `len` bytes differ from those of another body: ranges in ascending order, which
+    /// begin and end with a byte that differs. Ranges in adjacent words of 4 bytes are one.
+    pub fn differences(&self, other: &Body, len: usize) -> Vec<Range<usize>> {
+        const WORD: usize = 4;
+        const CHUNK: usize = 32 * WORD;
+        let (a, b) = (&self.bytes()[..len], &other.bytes()[..len]);
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        let chunks = a.chunks(CHUNK).zip(b.chunks(CHUNK)).enumerate();
+        for (chunk, (a, b)) in chunks.filter(|(_, (a, b))| a != b) {
+            let words = a.chunks(WORD).zip(b.chunks(WORD)).enumerate();
+            for (word, (a, _)) in words.filter(|(_, (a, b))| a != b) {
+                let start = CHUNK * chunk + WORD * word;
+                let end = start + a.len();
+                match ranges.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => ranges.push(start..end),
+                }
+            }
+        }
+        for range in &mut ranges {
+            let differs = |&at: &usize| a[at] != b[at];
+            let (first, last) = (range.clone().find(differs), range.clone().rfind(differs));
+            if let (Some(first), Some(last)) = (first, last) {
+                *range = first..last + 1;
+            }
+        }
+        ranges
     }
 
     /// Errors unless this is a page of `kind`; `block` is for the message.
