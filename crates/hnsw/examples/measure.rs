@@ -102,7 +102,11 @@ fn main() {
             }
             index.insert(x, tid(i), level, efc).expect("insert");
         }
-        println!("insert {:.2} s", start.elapsed().as_secs_f64());
+        println!(
+            "insert {:.2} s, {:.1} page reads a row",
+            start.elapsed().as_secs_f64(),
+            index_reads(&index) as f64 / n as f64
+        );
     } else {
         let mut centre = vec![0.0; d];
         let builder: Builder<HeapArena> = Builder::new(params, efc, 42, Vec::new());

@@ -8,6 +8,7 @@ use crate::page::{
 };
 use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind};
+use crate::scorer::Scorer;
 use crate::store::PageStore;
 use crate::transform::Transform;
 use crate::{Error, Params, Result};
@@ -130,6 +131,11 @@ impl<'s, S: PageStore> Index<'s, S> {
             kernels: distance::kernels(),
             meta,
         })
+    }
+
+    /// How its vectors are scored.
+    pub(crate) fn scorer(&self) -> Scorer {
+        Scorer::new(&self.layout, self.kernels)
     }
 
     /// Where its pages are.
@@ -263,13 +269,8 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// Decodes a stored vector.
     pub(crate) fn decode(&self, bytes: &[u8], scale: f32) -> Vec<u32> {
         let mut words = Vec::new();
-        self.decode_to(bytes, scale, &mut words);
+        self.layout.decode(self.kernels, bytes, scale, &mut words);
         words
-    }
-
-    /// Appends a stored vector, decoded.
-    pub(crate) fn decode_to(&self, bytes: &[u8], scale: f32, to: &mut Vec<u32>) {
-        self.layout.decode(self.kernels, bytes, scale, to);
     }
 
     /// Calls `f` with the record at `id`, under a shared lock of its page.

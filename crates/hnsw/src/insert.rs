@@ -35,21 +35,25 @@ const MAX_TRIES: usize = 100;
 /// of ones is by Jaccard distance and a long vector by inner product, it alone is diverse.
 const LEAST_ASKED: usize = 8;
 
+/// A search ends after so many nodes in a row that turned out to be farther than the beam's bound, and
+/// one more for every four places of the beam.
+const LEAST_PATIENCE: usize = 8;
+
 /// Nodes that are asked for a lane when none of a new node's neighbours has one.
 const MAX_ASKED: usize = 1000;
 
 /// The live nodes that a search on one level visited, nearest first.
 struct Candidates {
     nodes: Vec<Candidate>,
-    /// Their vectors, decoded, one behind the other.
+    /// Their vectors as stored, one behind the other. In words, so that they are aligned.
     vectors: Vec<u32>,
     /// Links down from the nearest.
     links: Vec<NodeId>,
 }
 
 impl Candidates {
-    fn vector(&self, candidate: &Candidate) -> &[u32] {
-        &self.vectors[candidate.vector.clone()]
+    fn vector(&self, candidate: &Candidate) -> &[u8] {
+        bytemuck::cast_slice(&self.vectors[candidate.vector.clone()])
     }
 }
 
@@ -266,13 +270,15 @@ impl<S: PageStore> Index<'_, S> {
         ef: usize,
     ) -> Result<Candidates> {
         let mut frontier = Frontier::new(ef);
+        frontier.patience = LEAST_PATIENCE + ef / 4;
         entries.iter().for_each(|&id| frontier.beam.start(id));
         let (mut nodes, mut vectors, mut links) = (Vec::new(), Vec::new(), Vec::new());
         search::expand(self, query, level, With::Vector, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
             if visit.header.kind == SlotKind::Node as u8 {
                 let start = vectors.len();
-                self.decode_to(&visit.vector, visit.header.scale, &mut vectors);
+                let words = visit.vector.as_chunks().0.iter();
+                vectors.extend(words.map(|&word| u32::from_ne_bytes(word)));
                 nodes.push(Candidate {
                     id: visit.id,
                     distance: visit.own,
@@ -304,7 +310,7 @@ impl<S: PageStore> Index<'_, S> {
             let h = &candidate.header;
             h.hash == node.hash
                 && bits(h.scale, h.err, h.norm) == own
-                && candidates.vector(candidate) == node.y
+                && candidates.vector(candidate) == stored.bytes
         })
     }
 
@@ -313,25 +319,24 @@ impl<S: PageStore> Index<'_, S> {
         let nodes = &candidates.nodes;
         let distances: Vec<f32> = nodes.iter().map(|c| c.distance).collect();
         let lanes = self.layout.lanes;
-        let y = |i: usize| candidates.vector(&nodes[i]);
-        let selection = prune::select(&distances, lanes, lanes / 2, |i, j| {
-            self.between(y(i), y(j))
+        let scorer = self.scorer();
+        // Those of the nodes that others are compared with, which are few.
+        let mut decoded: Vec<Option<Vec<u32>>> = vec![None; nodes.len()];
+        let decode = |i: usize| self.decode(candidates.vector(&nodes[i]), nodes[i].header.scale);
+        let selection = prune::select(&distances, lanes, lanes / 2, |kept, i| {
+            let y = decoded[kept].get_or_insert_with(|| decode(kept));
+            scorer.distance(y, candidates.vector(&nodes[i]), nodes[i].header.scale) as f32
         });
         let neighbour = |(rank, i): (usize, usize)| Neighbour {
             id: nodes[i].id,
             distance: nodes[i].distance,
             header: nodes[i].header,
-            y: y(i).to_vec(),
+            y: decoded[i].take().unwrap_or_else(|| decode(i)),
             sketch: nodes[i].sketch,
             diverse: rank < selection.diverse,
         };
-        selection
-            .chosen
-            .iter()
-            .copied()
-            .enumerate()
-            .map(neighbour)
-            .collect()
+        let chosen = selection.chosen.iter().copied().enumerate();
+        chosen.map(neighbour).collect()
     }
 
     /// Graph distance of two stored vectors.
@@ -505,8 +510,6 @@ impl<S: PageStore> Index<'_, S> {
             0 => self.load_lanes(target, &query.y)?,
             _ => Vec::new(),
         };
-        // Its tables give the distances from the target to its own neighbours.
-        let own_query = Query::from_stored(self, target.y.to_vec(), 0.0, 0.0);
         self.store.write(block, |body| {
             let mut record = RecordMut::new(&self.layout, body, block, slot)?;
             let view = record.view();
@@ -528,7 +531,7 @@ impl<S: PageStore> Index<'_, S> {
                 false => {
                     let distances = match self.layout.code_dims {
                         0 => lane_distances_known(&record, &known),
-                        _ => lane_distances_coded(self, &record, &own_query, query, link.distance),
+                        _ => lane_distances_coded(self, &record, target.y, query, link.distance),
                     };
                     victim(&record, &distances, link)
                 }
@@ -579,17 +582,18 @@ pub(crate) struct NewLink<'a> {
     pub names: &'a [NodeId],
 }
 
-/// Estimates from the codes in the record.
+/// Estimates from the codes in the record, of a node with the vector `y`.
 fn lane_distances_coded<S: PageStore>(
     index: &Index<S>,
     record: &RecordMut,
-    own: &Query,
+    y: &[u32],
     new: &Query,
     distance: f32,
 ) -> Vec<LaneDistances> {
     let view = record.view();
     let (mut from_own, mut from_new) = (Vec::new(), Vec::new());
-    own.estimate(&view, index.between(&own.y, &own.y), &mut from_own);
+    let own = Query::from_stored(index, y.to_vec(), 0.0, 0.0);
+    own.estimate(&view, index.between(y, y), &mut from_own);
     new.estimate(&view, distance, &mut from_new);
     let both = from_own.into_iter().zip(from_new);
     both.map(|(from_own, from_new)| LaneDistances { from_own, from_new })

@@ -48,6 +48,7 @@ pub mod query;
 pub mod record;
 pub mod sample;
 pub mod scan;
+mod scorer;
 pub mod search;
 pub mod store;
 pub mod tids;

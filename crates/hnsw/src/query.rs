@@ -3,18 +3,16 @@
 use crate::index::Index;
 use crate::layout::{LaneCode, Metric, Storage};
 use crate::record::{Record, RecordHeader};
+use crate::scorer::Scorer;
 use crate::store::PageStore;
-use crate::vector::{Vector, bit_distance, elements, floats, sparse_distance};
-use distance::Kernels;
+use crate::vector::{Vector, floats};
 
 /// More lanes than any layout has.
 const MAX_LANES: usize = 256;
 
 /// A vector prepared for scoring records of one index.
 pub struct Query {
-    kernels: &'static Kernels,
-    storage: Storage,
-    metric: Metric,
+    scorer: Scorer,
     /// The vector in stored coordinates.
     pub y: Vec<u32>,
     norm: f32,
@@ -73,9 +71,7 @@ impl Query {
             _ => 0,
         };
         Self {
-            kernels: index.kernels,
-            storage: l.params.storage,
-            metric: l.params.metric,
+            scorer: index.scorer(),
             y,
             norm,
             slack,
@@ -91,71 +87,26 @@ impl Query {
     /// Distance of a stored vector.
     #[inline]
     pub fn own(&self, bytes: &[u8], scale: f32) -> f64 {
-        self.own_from_sum(self.own_part(bytes, 0, scale), scale)
+        self.scorer.distance(&self.y, bytes, scale)
     }
 
     /// The sum over a part of a stored vector that begins at coordinate `start`; the distance of a
     /// bit string or a sparse vector, which are one part.
     #[inline]
     pub(crate) fn own_part(&self, bytes: &[u8], start: usize, scale: f32) -> f64 {
-        let k = self.kernels;
-        match self.storage {
-            Storage::Bits => {
-                return bit_distance(k, self.metric, bytemuck::cast_slice(&self.y), bytes);
-            }
-            Storage::Sparse => {
-                let distance = |x| sparse_distance(self.metric, elements(&self.y), elements(x));
-                return match bytemuck::try_cast_slice(bytes) {
-                    Ok(x) => distance(x),
-                    Err(_) => distance(&bytemuck::pod_collect_to_vec(bytes)),
-                };
-            }
-            _ => {}
-        }
-        let y = &floats(&self.y)[start..start + 8 * bytes.len() / self.storage.width()];
-        let sum = match self.storage {
-            Storage::Float32 => {
-                let x = bytemuck::cast_slice(bytes);
-                match self.metric {
-                    Metric::InnerProduct => (k.inner_product)(y, x),
-                    Metric::L1 => (k.l1)(y, x),
-                    _ => (k.l2_squared)(y, x),
-                }
-            }
-            Storage::Float16 => {
-                let x = bytemuck::cast_slice(bytes);
-                match self.metric {
-                    Metric::InnerProduct => (k.inner_product_f16)(y, x),
-                    Metric::L1 => (k.l1_f16)(y, x, scale),
-                    _ => (k.l2_squared_f16)(y, x, scale),
-                }
-            }
-            _ => {
-                let x = bytemuck::cast_slice(bytes);
-                match self.metric {
-                    Metric::InnerProduct => (k.inner_product_i8)(y, x),
-                    Metric::L1 => (k.l1_i8)(y, x, scale),
-                    _ => (k.l2_squared_i8)(y, x, scale),
-                }
-            }
-        };
-        f64::from(sum)
+        self.scorer.sum(&self.y, bytes, start, scale)
     }
 
     /// The distance that follows from the sum over all parts.
     #[inline]
     pub(crate) fn own_from_sum(&self, sum: f64, scale: f32) -> f64 {
-        let own = match self.metric {
-            Metric::InnerProduct => -sum * f64::from(scale),
-            _ => sum,
-        };
-        if own.is_nan() { f64::INFINITY } else { own }
+        self.scorer.after_sum(sum, scale)
     }
 
     /// Whether the distance is no sum over parts of the vector.
     #[inline]
     pub(crate) fn needs_whole(&self) -> bool {
-        self.storage == Storage::Sparse
+        self.scorer.storage == Storage::Sparse
     }
 
     /// Estimated distances of a record's neighbours, from the record's own distance and the codes
@@ -169,9 +120,9 @@ impl Query {
             LaneCode::Edge => {
                 let mut sums = [0; MAX_LANES];
                 let lanes = record.f_add().len();
-                (self.kernels.fastscan)(record.codes(), &self.tables, &mut sums[..lanes]);
+                (self.scorer.kernels.fastscan)(record.codes(), &self.tables, &mut sums[..lanes]);
                 out.resize(degree, 0.0);
-                (self.kernels.estimate)(
+                (self.scorer.kernels.estimate)(
                     &sums[..degree],
                     &record.f_add()[..degree],
                     &record.f_rescale()[..degree],
@@ -184,10 +135,10 @@ impl Query {
             LaneCode::Bits => {
                 let q = &bytemuck::cast_slice(&self.y)[..self.code_dims / 8];
                 let codes = &record.codes()[..degree * q.len()];
-                match self.metric {
+                match self.scorer.metric {
                     Metric::Jaccard => {
                         let mut counts = [(0, 0); MAX_LANES];
-                        (self.kernels.jaccard_lanes)(codes, q, &mut counts[..degree]);
+                        (self.scorer.kernels.jaccard_lanes)(codes, q, &mut counts[..degree]);
                         let in_q = self.ones;
                         out.extend(counts[..degree].iter().map(|&(common, in_code)| {
                             let parts = (common.into(), in_code.into(), in_q);
@@ -196,7 +147,7 @@ impl Query {
                     }
                     _ => {
                         let mut counts = [0; MAX_LANES];
-                        (self.kernels.hamming_lanes)(codes, q, &mut counts[..degree]);
+                        (self.scorer.kernels.hamming_lanes)(codes, q, &mut counts[..degree]);
                         let whole = 32 * self.y.len();
                         let scale = whole as f32 / self.code_dims as f32;
                         out.extend(counts[..degree].iter().map(|&n| scale * f32::from(n)));
@@ -217,7 +168,7 @@ impl Query {
         };
         let sum_error = (self.y.len() as f64 / 8.0 + 32.0) * 6.0e-8;
         let err = f64::from(header.err) + f64::from(self.slack);
-        let (lower, upper) = match self.metric {
+        let (lower, upper) = match self.scorer.metric {
             Metric::InnerProduct => {
                 let (q, x) = (f64::from(self.norm), f64::from(header.norm));
                 // Sums of products of up to this size cannot overflow on the way.
@@ -246,7 +197,7 @@ impl Query {
                 let d = own.sqrt();
                 let off = err + 2.0 * sum_error * d + UNDERFLOW;
                 let (low, high) = ((d - off).max(0.0), d + off);
-                match self.metric {
+                match self.scorer.metric {
                     Metric::L2 => (low, high),
                     _ => {
                         let off = 4.0 * sum_error + self.cosine_underflow(header);
