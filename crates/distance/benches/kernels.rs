@@ -49,6 +49,10 @@ fn kernels(c: &mut Criterion) {
             bench("dot_i8", n, &mut || {
                 bb((k.dot_i8)(bb(&code), bb(&other)));
             });
+            let (codes, mut products) = (code.repeat(64), vec![0; 64 * 64]);
+            bench("products_i8 64 x 64", n, &mut || {
+                (k.products_i8)(bb(&codes), bb(&codes), n, bb(&mut products));
+            });
             bench("decode_f16", n, &mut || {
                 (k.decode_f16)(bb(&half), 1.5, bb(&mut out))
             });
@@ -74,6 +78,10 @@ fn kernels(c: &mut Criterion) {
             let mut x = vec![0.0; n];
             bench("hadamard", n, &mut || (k.hadamard)(bb(&mut x)));
         }
+        let (mut own, other) = (values(512), values(512));
+        bench("cull", 512, &mut || {
+            bb((k.cull)(bb(&mut own), bb(&other)));
+        });
         for dc in [128, 384, 768, 1024] {
             let mut tables = vec![0; dc * 4];
             fastscan::build_tables(&values(dc), dc, &mut tables);

@@ -5,7 +5,7 @@
 use crate::Kernels;
 use crate::bits::{self, Bits, ONES};
 use crate::fastscan::{BLOCK, HALF, STEP};
-use crate::simd::{Simd, check_dot_i8, check_fastscan, kernel_table};
+use crate::simd::{Simd, check_dot_i8, check_fastscan, check_products_i8, kernel_table};
 use std::arch::is_x86_feature_detected as has;
 use std::arch::x86_64::*;
 
@@ -18,6 +18,7 @@ static AVX512: Kernels = BASE;
 static AVX512_VNNI: Kernels = Kernels {
     name: "avx512_vnni",
     dot_i8: dot_i8_vnni,
+    products_i8: products_i8_vnni,
     fastscan: fastscan_vbmi,
     hamming: hamming_vpopcnt,
     jaccard_parts: jaccard_parts_vpopcnt,
@@ -436,6 +437,75 @@ fn dot_i8_vnni(a: &[i8], b: &[i8]) -> i32 {
     check_dot_i8(a, b);
     // SAFETY: the table is handed out only where the CPU has the features.
     unsafe { run(a, b) }
+}
+
+/// Eight codes of `a` by 16 of `b` at a time, whose products fill eight vectors: `b` is packed so that a vector has four
+/// coordinates of each of the 16.
+fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
+    const ROWS: usize = 8;
+    const COLUMNS: usize = 16;
+    /// Products of `ROWS` codes, or fewer, with a packed panel.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn tile<const R: usize>(
+        a: &[i8],
+        sums: &[i32],
+        panel: &[[u8; 64]],
+        out: &mut [[i32; COLUMNS]; ROWS],
+    ) {
+        let d = 4 * panel.len();
+        assert!(a.len() >= R * d && sums.len() >= R);
+        let mut dots = [_mm512_setzero_si512(); R];
+        for (k, four) in panel.iter().enumerate() {
+            // SAFETY: an array of 64 bytes; row `r < R` of `a` has `d` bytes, so four from 4 k on.
+            unsafe {
+                let columns = _mm512_loadu_si512(four.as_ptr().cast());
+                for (r, dots) in dots.iter_mut().enumerate() {
+                    let row = a.as_ptr().add(r * d + 4 * k).cast::<i32>().read_unaligned();
+                    *dots = _mm512_dpbusd_epi32(*dots, columns, _mm512_set1_epi32(row));
+                }
+            }
+        }
+        for (r, dots) in dots.into_iter().enumerate() {
+            // What 128 added to each coordinate of a column has added.
+            let extra = _mm512_set1_epi32(128 * sums[r]);
+            // SAFETY: an array of 16 numbers.
+            unsafe {
+                _mm512_storeu_si512(out[r].as_mut_ptr().cast(), _mm512_sub_epi32(dots, extra));
+            }
+        }
+    }
+    let columns = check_products_i8(a, b, d, out);
+    let sum = |row: &[i8]| row.iter().map(|&x| i32::from(x)).sum();
+    let sums: Vec<i32> = a.chunks_exact(d).map(sum).collect();
+    let mut panel = vec![[0; 64]; d / 4];
+    let mut products = [[0; COLUMNS]; ROWS];
+    for (p, b) in b.chunks(COLUMNS * d).enumerate() {
+        for (column, x) in b.chunks_exact(d).enumerate() {
+            for (four, x) in panel.iter_mut().zip(x.chunks_exact(4)) {
+                for (k, &x) in x.iter().enumerate() {
+                    four[4 * column + k] = x as u8 ^ 0x80;
+                }
+            }
+        }
+        let width = b.len() / d;
+        let rows = a.chunks(ROWS * d).zip(sums.chunks(ROWS));
+        for ((a, sums), out) in rows.zip(out.chunks_mut(ROWS * columns)) {
+            // SAFETY: the table is handed out only where the CPU has the features.
+            unsafe {
+                match sums.len() {
+                    ROWS => tile::<ROWS>(a, sums, &panel, &mut products),
+                    _ => (0..sums.len()).for_each(|r| {
+                        let mut one = [[0; COLUMNS]; ROWS];
+                        tile::<1>(&a[r * d..], &sums[r..], &panel, &mut one);
+                        products[r] = one[0];
+                    }),
+                }
+            }
+            for (out, products) in out.chunks_mut(columns).zip(&products) {
+                out[p * COLUMNS..][..width].copy_from_slice(&products[..width]);
+            }
+        }
+    }
 }
 
 /// The words of 16 lanes at a time: `vpermb` looks up one nibble of each byte in the 64 entries of

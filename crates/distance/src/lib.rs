@@ -88,6 +88,13 @@ pub struct Kernels {
     pub l1_i8: fn(q: &[f32], x: &[i8], scale: f32) -> f32,
     /// Exact inner product of two int8 codes; at most [`MAX_DOT_I8`] long.
     pub dot_i8: fn(a: &[i8], b: &[i8]) -> i32,
+    /// [`Self::dot_i8`] of each code in `a` with each in `b`, which stand one behind the other, `d`
+    /// long each, a multiple of 4: those of the first in `a` first.
+    pub products_i8: fn(a: &[i8], b: &[i8], d: usize, out: &mut [i32]),
+    /// Makes each number of `own` infinite that is above the one at the same place of `other`;
+    /// returns where the least of the others is, the first one if all are infinite. Both have a multiple of
+    /// [`CULLED`] numbers, none of them NaN.
+    pub cull: fn(own: &mut [f32], other: &[f32]) -> usize,
     /// `out_i = f16(x_i * inv_scale)` as IEEE half bits, rounded to nearest even.
     pub encode_f16: fn(x: &[f32], inv_scale: f32, out: &mut [u16]),
     /// `out_i = scale * x_i`, `x` as IEEE half bits.
@@ -138,6 +145,9 @@ pub struct EdgeSums {
     /// `sum u_i * (r_i >= 0 ? 1 : -1)` over the first `dc` coordinates.
     pub dot_u: f32,
 }
+
+/// How many numbers [`Kernels::cull`] takes at a time.
+pub const CULLED: usize = 16;
 
 /// Greatest length [`Kernels::dot_i8`] takes; its intermediate sums then fit an `i32`.
 pub const MAX_DOT_I8: usize = 16_384;

@@ -8,7 +8,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
-use crate::{EdgeSums, MAX_DOT_I8};
+use crate::{CULLED, EdgeSums, MAX_DOT_I8};
 
 /// Most lanes of any implementation.
 const MAX_LANES: usize = 16;
@@ -226,6 +226,57 @@ pub(crate) unsafe fn cosine_parts<S: Simd, X: Element>(a: &[X], b: &[X]) -> (f32
         let total = |k: usize| S::sum(S::add(s[k], t[k]));
         (total(0), total(1), total(2))
     }
+}
+
+#[inline(always)]
+pub(crate) unsafe fn products_i8<S: Simd>(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
+    let columns = check_products_i8(a, b, d, out);
+    for (x, out) in a.chunks_exact(d).zip(out.chunks_exact_mut(columns)) {
+        for (y, out) in b.chunks_exact(d).zip(out) {
+            // SAFETY: lengths have been checked; the rest is the module's contract.
+            *out = unsafe { S::dot_i8(x, y) };
+        }
+    }
+}
+
+/// The lengths fit together; returns how many codes `b` has.
+#[inline(always)]
+pub(crate) fn check_products_i8(a: &[i8], b: &[i8], d: usize, out: &[i32]) -> usize {
+    assert!((1..=MAX_DOT_I8).contains(&d) && d.is_multiple_of(4));
+    let (rows, columns) = (a.len() / d, b.len() / d);
+    assert!(a.len() == rows * d && b.len() == columns * d && out.len() == rows * columns);
+    // No chunk of `out` is empty, also where there are no columns.
+    columns.max(1)
+}
+
+/// Sixteen at a time, by arrays that the compiler turns into vectors.
+///
+/// # Safety
+/// None is needed; the table of kernels asks for it.
+#[inline(always)]
+pub(crate) unsafe fn cull<S: Simd>(own: &mut [f32], other: &[f32]) -> usize {
+    assert!(own.len() == other.len() && own.len().is_multiple_of(CULLED));
+    let mut least = [f32::INFINITY; CULLED];
+    let mut at = [0u32; CULLED];
+    let (own, _) = own.as_chunks_mut::<CULLED>();
+    let (other, _) = other.as_chunks::<CULLED>();
+    for (i, (own, other)) in own.iter_mut().zip(other).enumerate() {
+        for lane in 0..CULLED {
+            let x = match other[lane] < own[lane] {
+                true => f32::INFINITY,
+                false => own[lane],
+            };
+            own[lane] = x;
+            let nearer = x < least[lane];
+            least[lane] = if nearer { x } else { least[lane] };
+            at[lane] = if nearer { i as u32 } else { at[lane] };
+        }
+    }
+    let lane = (0..CULLED).fold(0, |best, lane| match least[lane] < least[best] {
+        true => lane,
+        false => best,
+    });
+    at[lane] as usize * CULLED + lane
 }
 
 #[inline(always)]
@@ -554,6 +605,8 @@ macro_rules! kernel_table {
             inner_product_i8: inner_product::<$S, f32, i8>(q: &[f32], x: &[i8]) -> f32,
             l1_i8: l1_scaled::<$S, i8>(q: &[f32], x: &[i8], s: f32) -> f32,
             dot_i8: dot_i8::<$S>(a: &[i8], b: &[i8]) -> i32,
+            products_i8: products_i8::<$S>(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) -> (),
+            cull: cull::<$S>(own: &mut [f32], other: &[f32]) -> usize,
             encode_f16: encode_f16::<$S>(x: &[f32], s: f32, out: &mut [u16]) -> (),
             decode_f16: decode::<$S, u16>(x: &[u16], s: f32, out: &mut [f32]) -> (),
             encode_i8: encode_i8::<$S>(x: &[f32], s: f32, out: &mut [i8]) -> (),

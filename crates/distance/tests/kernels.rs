@@ -131,6 +131,66 @@ fn check_pairs(k: &Kernels, n: usize, seed: u64) {
     assert_eq!((k.dot_i8)(codes, &other[1..]), want, "{}", k.name);
 }
 
+/// All products at once are as one by one.
+fn check_products(k: &Kernels, d: usize, rows: usize, columns: usize, seed: u64) {
+    let mut r = Random(seed);
+    let mut codes = |n: usize| -> Vec<i8> { r.bytes(n * d).iter().map(|&x| x as i8).collect() };
+    let (a, b) = (codes(rows), codes(columns));
+    let mut out = vec![0; rows * columns];
+    (k.products_i8)(&a[..rows * d], &b[..columns * d], d, &mut out);
+    let pairs = a[..rows * d]
+        .chunks(d)
+        .flat_map(|x| b[..columns * d].chunks(d).map(move |y| (x, y)));
+    let want: Vec<i32> = pairs.map(|(x, y)| (k.dot_i8)(x, y)).collect();
+    assert_eq!(out, want, "{}: {rows} x {columns} of {d}", k.name);
+}
+
+#[test]
+fn products() {
+    each(|k| {
+        for (d, rows, columns) in [
+            (4, 1, 1),
+            (32, 8, 16),
+            (60, 7, 15),
+            (64, 9, 17),
+            (384, 33, 47),
+            (100, 0, 5),
+            (100, 5, 0),
+        ] {
+            check_products(k, d, rows, columns, (d + rows) as u64);
+        }
+        let (low, high) = (vec![-128; MAX_DOT_I8], vec![127; MAX_DOT_I8]);
+        let mut out = [0];
+        for (a, b) in [(&low, &low), (&low, &high), (&high, &low), (&high, &high)] {
+            (k.products_i8)(a, b, MAX_DOT_I8, &mut out);
+            assert_eq!(out, [(k.dot_i8)(a, b)], "{}", k.name);
+        }
+    });
+}
+
+#[test]
+fn cull() {
+    each(|k| {
+        let mut r = Random(5);
+        for n in [16, 32, 112, 512] {
+            let own: Vec<f32> = r.f32s(n)[..n].iter().map(|x| x.round()).collect();
+            let other: Vec<f32> = r.f32s(n)[..n].iter().map(|x| x.round()).collect();
+            let want: Vec<f32> = zip(&own, &other)
+                .map(|(&x, &y)| if y < x { f32::INFINITY } else { x })
+                .collect();
+            let mut left = own;
+            let at = (k.cull)(&mut left, &other);
+            assert_eq!(left, want, "{}", k.name);
+            let least = want.iter().copied().fold(f32::INFINITY, f32::min);
+            assert_eq!(left[at], least, "{}", k.name);
+        }
+        let mut all = [1.0; 32];
+        assert_eq!((k.cull)(&mut all, &[0.0; 32]), 0, "{}", k.name);
+        assert_eq!(all, [f32::INFINITY; 32], "{}", k.name);
+        assert_eq!((k.cull)(&mut [], &[]), 0, "{}", k.name);
+    });
+}
+
 /// The kernels on two slices of halves.
 fn check_halves(k: &Kernels, n: usize, seed: u64) {
     let mut r = Random(seed);

@@ -144,6 +144,9 @@ fn main() {
         println!("graph {:.2} s", start.elapsed().as_secs_f64());
         let plan = builder.finish().expect("plan");
         println!("plan {:.2} s", start.elapsed().as_secs_f64());
+        if args.get(8).is_some_and(|s| s == "plan") {
+            return;
+        }
         use rayon::prelude::*;
         let pages: Vec<Body> = (0..plan.blocks() as u32)
             .into_par_iter()

@@ -4,8 +4,9 @@ mod common;
 
 use common::*;
 use hnsw::build::{Batch, Builder, HeapArena, Job};
+use hnsw::memory::MemoryStore;
 use hnsw::scan::Resume;
-use hnsw::{Error, Metric, Storage};
+use hnsw::{Error, Index, Metric, Storage};
 use std::collections::HashSet;
 
 #[test]
@@ -158,4 +159,87 @@ fn inserts_after_a_build() {
         let found = recall(&mut index, &data, 100, 10, 40);
         assert!(found >= 0.97, "{metric:?}: recall {found}");
     }
+}
+
+/// Share of the rows that a search for their own vector returns first, or an equal one.
+fn found_by_themselves(index: &mut Index<MemoryStore>, data: &[Vec<f32>], ef: usize) -> f64 {
+    let mut hits = 0;
+    for (i, x) in data.iter().enumerate() {
+        let found = rows(index, x, settings(ef, Resume::Off), ef);
+        hits += usize::from(found.iter().any(|row| row.tid == tid(i)));
+    }
+    hits as f64 / data.len() as f64
+}
+
+/// Groups of rows of which each is nearer to all of its own than to any other.
+fn far_groups(groups: usize, rows: usize, spread: f32, seed: u64) -> Vec<Vec<f32>> {
+    let mut rng = Rng::new(seed);
+    let centres: Vec<Vec<f32>> = (0..groups).map(|_| rng.normals(16)).collect();
+    (0..groups * rows)
+        .map(|i| {
+            let centre = centres[i % groups].iter();
+            centre.map(|c| c + spread * rng.normal()).collect()
+        })
+        .collect()
+}
+
+/// A group may have no leader, or so many that none of its rows is in a leaf of another.
+#[test]
+fn groups_far_from_each_other() {
+    for (groups, rows, spread) in [
+        (300, 10, 0.01),
+        (60, 50, 0.01),
+        (6, 500, 0.01),
+        (12, 500, 0.1),
+        (1, 3000, 0.01),
+    ] {
+        for metric in [Metric::L2, Metric::Cosine] {
+            let data = far_groups(groups, rows, spread, 11);
+            let store = build(params(16, 16, metric, Storage::Auto), &data, 2);
+            let mut index = open(&store);
+            assert_eq!(connected(&mut index).rows.len(), data.len());
+            let found = found_by_themselves(&mut index, &data, 60);
+            assert!(found >= 0.99, "{groups} groups, {metric:?}: {found}");
+        }
+    }
+}
+
+/// Equal rows are one node, wherever they come: as leaders, in one batch, in many.
+#[test]
+fn equal_rows() {
+    for metric in [Metric::L2, Metric::Cosine, Metric::InnerProduct] {
+        let distinct = clustered(600, 12, 13);
+        let data: Vec<Vec<f32>> = distinct.iter().cycle().take(2400).cloned().collect();
+        let store = build(params(12, 8, metric, Storage::Auto), &data, 2);
+        let report = connected(&mut open(&store));
+        assert_eq!((report.rows.len(), report.counts.nodes), (2400, 600));
+    }
+    let data = vec![vec![1.0; 12]; 2000];
+    let store = build(params(12, 8, Metric::L2, Storage::Auto), &data, 2);
+    let report = connected(&mut open(&store));
+    assert_eq!((report.rows.len(), report.counts.nodes), (2000, 1));
+}
+
+/// By inner product rows of one length come from leaves, others one by one.
+#[test]
+fn inner_products() {
+    let mut data = overlapping(4000, 24, 15);
+    let long = build(
+        params(24, 16, Metric::InnerProduct, Storage::Auto),
+        &data,
+        2,
+    );
+    let found = recall(&mut open(&long), &data, 60, 10, 60);
+    assert!(found >= 0.95, "of different lengths: {found}");
+    for x in &mut data {
+        let norm = distance::inner_product(x, x).sqrt();
+        x.iter_mut().for_each(|v| *v /= norm);
+    }
+    let unit = build(
+        params(24, 16, Metric::InnerProduct, Storage::Auto),
+        &data,
+        2,
+    );
+    let found = recall(&mut open(&unit), &data, 60, 10, 60);
+    assert!(found >= 0.97, "of one length: {found}");
 }

@@ -63,6 +63,14 @@ impl<'a> List<'a> {
         self.words[0].store(lock | degree as u32, Ordering::Release);
     }
 
+    /// Adds candidates for the list of a node that is not in the graph: ids without distances.
+    pub fn note(self, ids: &[u32]) {
+        let count = self.words[0].fetch_add(ids.len() as u32, Ordering::Relaxed) as usize;
+        for (word, &id) in self.words[1 + count..].iter().zip(ids) {
+            word.store(id, Ordering::Relaxed);
+        }
+    }
+
     fn lock(self) -> Locked<'a> {
         while self.words[0].fetch_or(LOCK, Ordering::Acquire) & LOCK != 0 {
             std::thread::yield_now();
@@ -143,11 +151,7 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
     {
         (entry, top) = current;
     }
-    let mut distance = b.distance(node, entry);
-    for lc in (level + 1..=top).rev() {
-        (entry, distance) = greedy(b, node, lc, entry, distance);
-    }
-    let mut starts = vec![(distance, entry)];
+    let mut starts = vec![descend(b, node, entry, top, level)];
     let mut chosen: Vec<(u8, Vec<(f32, u32)>)> = Vec::new();
     for lc in (0..=level.min(top)).rev() {
         let near = search(b, node, lc, &starts, scratch);
@@ -191,8 +195,31 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
     }
 }
 
+/// The nearest of the nodes of level 0 that a search scores, nearest first.
+pub(super) fn nearest<A: Arena>(
+    b: &Builder<A>,
+    node: u32,
+    scratch: &mut Scratch,
+) -> Vec<(f32, u32)> {
+    let entry = *b.entry.read().unwrap_or_else(|e| e.into_inner());
+    let Some((entry, top)) = entry else {
+        return Vec::new();
+    };
+    let start = descend(b, node, entry, top, 0);
+    search(b, node, 0, &[start], scratch)
+}
+
+/// Where to start on a level: the node that greedy searches of the levels above it lead to.
+fn descend<A: Arena>(b: &Builder<A>, node: u32, entry: u32, top: u8, level: u8) -> (f32, u32) {
+    let mut start = (b.distance(node, entry), entry);
+    for lc in (level + 1..=top).rev() {
+        start = greedy(b, node, lc, start);
+    }
+    start
+}
+
 /// Makes `node` a further row of `twin`.
-fn merge<A: Arena>(b: &Builder<A>, node: u32, twin: u32) {
+pub(super) fn merge<A: Arena>(b: &Builder<A>, node: u32, twin: u32) {
     let mut twins = b.twins.lock().unwrap_or_else(|e| e.into_inner());
     twins.entry(twin).or_default().push(node);
 }
@@ -202,9 +229,8 @@ fn greedy<A: Arena>(
     b: &Builder<A>,
     node: u32,
     level: u8,
-    mut best: u32,
-    mut distance: f32,
-) -> (u32, f32) {
+    (mut distance, mut best): (f32, u32),
+) -> (f32, u32) {
     loop {
         let from = best;
         for id in b.list(from, level).ids() {
@@ -214,7 +240,7 @@ fn greedy<A: Arena>(
             }
         }
         if best == from {
-            return (best, distance);
+            return (distance, best);
         }
     }
 }
@@ -264,7 +290,7 @@ fn search<A: Arena>(
             }
         }
     }
-    let count = CANDIDATES * b.ef_construction;
+    let count = CANDIDATES * beam.capacity();
     if count < scored.len() {
         scored.select_nth_unstable_by(count, |a, b| a.0.total_cmp(&b.0));
         scored.truncate(count);
@@ -274,7 +300,7 @@ fn search<A: Arena>(
 }
 
 /// Adds `new` to the list of `node`, in place of another if the list is full.
-fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level: u8) {
+pub(super) fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance: f32, level: u8) {
     let list = b.list(node, level);
     let _locked = list.lock();
     let degree = list.degree();

@@ -3,15 +3,17 @@
 //! 1. One thread, the leader, reads rows into batches and gives each batch a [`Block`] of memory
 //!    from an [`Arena`]; it decides the levels. Only the leader allocates: its arena may need the database.
 //! 2. Worker threads take batches ([`Builder::run`]): rotate and quantise the vectors, then
-//!    insert them one by one ([`graph`]). Distances are those of int8 copies: 2.7 times less
-//!    work than float32 for the same graph quality.
-//! 3. [`Builder::finish`] numbers the records and gives every node an anchor ([`plan`]).
+//!    insert them one by one ([`graph`]), or only the few that lead. Distances are those of int8
+//!    copies: 2.7 times less work than float32 for the same graph quality.
+//! 3. [`Builder::finish`] gives lists to the others ([`leaves`]), numbers the records and gives
+//!    every node an anchor ([`plan`]).
 //! 4. Pages are encoded, in any order and by any thread, and written by the leader.
 //!
 //! Workers compute and touch memory of the arena, nothing else.
 
 mod balance;
 pub mod graph;
+mod leaves;
 pub mod plan;
 
 use crate::insert::random_level;
@@ -92,6 +94,8 @@ pub struct Block<A: Arena> {
 struct Node {
     tid: Tid,
     level: u8,
+    /// Whether it is a leader ([`leaves`]).
+    leads: bool,
     /// Index of its first list in `Block::upper`.
     upper: u32,
     hash: u32,
@@ -262,7 +266,9 @@ impl<A: Arena> Builder<A> {
         let mut scratch = graph::Scratch::new(self.ef_construction, self.layout.lanes);
         for node in first..first + rows {
             self.check_stop()?;
-            graph::insert(self, node, &mut scratch);
+            if self.comes_first(node) {
+                graph::insert(self, node, &mut scratch);
+            }
         }
         Ok(())
     }
@@ -324,6 +330,7 @@ impl<A: Arena> Builder<A> {
         Node {
             tid: row.tid,
             level: row.level,
+            leads: self.leads(i, hash, row.level),
             upper,
             hash,
             norm: point.norm,
@@ -408,18 +415,24 @@ impl<A: Arena> Builder<A> {
         let (b, n) = b.split_at(self.layout.padded);
         let (m, n): (&WorkTail, &WorkTail) = (bytemuck::from_bytes(m), bytemuck::from_bytes(n));
         let dot = (self.kernels.dot_i8)(bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-        let product = m.scale * n.scale * dot as f32;
+        self.dot_distance(m, n, dot)
+    }
+
+    /// Distance of two vectors whose codes have this inner product.
+    #[inline]
+    fn dot_distance(&self, a: &WorkTail, b: &WorkTail, dot: i32) -> f32 {
+        let product = a.scale * b.scale * dot as f32;
         let d = match self.layout.params.metric {
             Metric::InnerProduct => -product,
-            _ => m.square + n.square - 2.0 * product,
+            _ => (a.square + b.square - 2.0 * product).max(0.0),
         };
         // What overflows is far, but no less a neighbour.
-        let d = d.min(f32::MAX);
-        if self.layout.params.metric == Metric::InnerProduct {
-            d
-        } else {
-            d.max(0.0)
-        }
+        if d < f32::MAX { d } else { f32::MAX }
+    }
+
+    /// What stands behind a node's codes, under metrics that rotate.
+    fn tail(&self, node: u32) -> &WorkTail {
+        bytemuck::from_bytes(&self.work(node)[self.layout.padded..])
     }
 
     /// The first of the nodes `near`, in order of their distances from `node`, that is to be one
@@ -433,17 +446,18 @@ impl<A: Arena> Builder<A> {
             | Metric::SparseInnerProduct
             | Metric::SparseCosine => f32::INFINITY,
             Metric::L1 | Metric::Hamming | Metric::SparseL2 | Metric::SparseL1 => 0.0,
-            Metric::L2 | Metric::Cosine => {
-                let (_, tail) = self.work(node).split_at(self.layout.padded);
-                1e-3 * bytemuck::from_bytes::<WorkTail>(tail).square
-            }
+            Metric::L2 | Metric::Cosine => 1e-3 * self.tail(node).square,
         };
-        let bits = |n: &Node| (n.hash, n.norm.to_bits(), n.scale.to_bits(), n.err.to_bits());
-        let own = bits(self.node(node));
         near.iter()
             .take_while(|&&(distance, _)| distance <= farthest)
             .map(|&(_, other)| other)
-            .find(|&other| bits(self.node(other)) == own && self.stored(other) == self.stored(node))
+            .find(|&other| self.same(node, other))
+    }
+
+    /// Whether all that will be stored of two nodes is equal.
+    fn same(&self, a: u32, b: u32) -> bool {
+        let bits = |n: &Node| (n.hash, n.norm.to_bits(), n.scale.to_bits(), n.err.to_bits());
+        bits(self.node(a)) == bits(self.node(b)) && self.stored(a) == self.stored(b)
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Plan<'b, A: Arena> {
 
 impl<A: Arena> Builder<A> {
     /// Number of nodes; twins count once.
-    fn total(&self) -> u32 {
+    pub(super) fn total(&self) -> u32 {
         let blocks = self.blocks.count();
         match blocks {
             0 => 0,
@@ -81,7 +81,7 @@ impl<A: Arena> Builder<A> {
         }
     }
 
-    fn exists(&self, node: u32) -> bool {
+    pub(super) fn exists(&self, node: u32) -> bool {
         let (block, i) = self.block(node);
         i < block.nodes.len()
     }
@@ -91,8 +91,10 @@ impl<A: Arena> Builder<A> {
         tids::row(&self.layout, self.node(node).tid, self.key(node).1)
     }
 
-    /// Numbers the records. Called when all batches are in.
+    /// Completes the graph and numbers the records. Called when all batches are in, by a thread of the pool that
+    /// is to work.
     pub fn finish(&self) -> Result<Plan<'_, A>> {
+        self.link_rest()?;
         let total = self.total();
         let mut base_of = vec![u32::MAX; total as usize];
         let mut upper_start = vec![0; total as usize];

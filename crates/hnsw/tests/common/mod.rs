@@ -340,7 +340,7 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
         }
         work();
     });
-    let plan = builder.finish().expect("plan");
+    let plan = with_threads(threads, || builder.finish()).expect("plan");
     let pages = (0..plan.blocks() as u32).map(|block| {
         let mut body = Body::ZERO;
         plan.encode(block, &mut body);
@@ -349,6 +349,17 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
     let store = MemoryStore::new();
     store.set_pages(pages.collect());
     store
+}
+
+/// Runs `f` in a pool of so many threads, or on this thread alone.
+fn with_threads<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    if threads > 1 {
+        return pool.build().expect("threads").install(f);
+    }
+    // A thread stays a pool of its own; an error says that it is one already.
+    pool.use_current_thread().build().map(std::mem::forget).ok();
+    f()
 }
 
 /// An empty index.
