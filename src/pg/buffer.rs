@@ -14,6 +14,9 @@ use std::mem::offset_of;
 const HEADER_SIZE: usize = offset_of!(PageHeaderData, pd_linp);
 const _: () = assert!(HEADER_SIZE + BODY_SIZE == pg_sys::BLCKSZ as usize);
 const _: () = assert!(HEADER_SIZE.is_multiple_of(align_of::<Body>()));
+// What says where the hole is stands together.
+const _: () =
+    assert!(offset_of!(PageHeaderData, pd_special) == offset_of!(PageHeaderData, pd_lower) + 4);
 
 /// Asks for a new block at the end.
 const NEW: pg_sys::BlockNumber = pg_sys::InvalidBlockNumber;
@@ -135,15 +138,20 @@ impl Locked {
         let new = self.is_new();
         let mut body = if new { Body::ZERO } else { *self.body() };
         let result = f(&mut body)?;
-        let lower = end_of_data(&body) as u16;
+        let lower = end_of_data(&body);
+        let end = pg_sys::BLCKSZ as u16;
+        let hole = [lower as u16, end, end];
         let mut delta = Delta::default();
         if !new {
-            let len = usize::from(lower) - HEADER_SIZE;
+            let len = lower - HEADER_SIZE;
             for range in body.differences(self.body(), len) {
                 delta.push(HEADER_SIZE + range.start, &body.bytes()[range]);
             }
-            if lower != self.header().pd_lower {
-                delta.push(offset_of!(PageHeaderData, pd_lower), &lower.to_ne_bytes());
+            let header = self.header();
+            // Replay trusts these: they become right, whatever they were.
+            if hole != [header.pd_lower, header.pd_upper, header.pd_special] {
+                let start = offset_of!(PageHeaderData, pd_lower);
+                delta.push(start, bytemuck::bytes_of(&hole));
             }
             if delta.is_empty() {
                 return Ok(result);
@@ -155,14 +163,15 @@ impl Locked {
             true => Record::Delta(&delta),
         };
         // SAFETY: the buffer is pinned and locked exclusively; a page is header and body, and what is
-        // behind `lower` is zero.
+        // in its hole is zero.
         unsafe {
             wal::change(self.0, record, |page| {
                 if new {
                     pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
                 }
                 *body_of(page) = body;
-                (*page.cast::<PageHeaderData>()).pd_lower = lower;
+                let header = &mut *page.cast::<PageHeaderData>();
+                [header.pd_lower, header.pd_upper, header.pd_special] = hole;
             });
         }
         Ok(result)
