@@ -424,10 +424,14 @@ impl<A: Arena> Builder<A> {
         let product = a.scale * b.scale * dot as f32;
         let d = match self.layout.params.metric {
             Metric::InnerProduct => -product,
-            _ => (a.square + b.square - 2.0 * product).max(0.0),
+            _ => a.square + b.square - 2.0 * product,
         };
-        // What overflows is far, but no less a neighbour.
-        if d < f32::MAX { d } else { f32::MAX }
+        // What overflows is far, but no less a neighbour; also if it is not a number.
+        let d = if d < f32::MAX { d } else { f32::MAX };
+        match self.layout.params.metric {
+            Metric::InnerProduct => d,
+            _ => d.max(0.0),
+        }
     }
 
     /// What stands behind a node's codes, under metrics that rotate.
