@@ -219,27 +219,3 @@ fn equal_rows() {
     let report = connected(&mut open(&store));
     assert_eq!((report.rows.len(), report.counts.nodes), (2000, 1));
 }
-
-/// By inner product rows of one length come from leaves, others one by one.
-#[test]
-fn inner_products() {
-    let mut data = overlapping(4000, 24, 15);
-    let long = build(
-        params(24, 16, Metric::InnerProduct, Storage::Auto),
-        &data,
-        2,
-    );
-    let found = recall(&mut open(&long), &data, 60, 10, 60);
-    assert!(found >= 0.95, "of different lengths: {found}");
-    for x in &mut data {
-        let norm = distance::inner_product(x, x).sqrt();
-        x.iter_mut().for_each(|v| *v /= norm);
-    }
-    let unit = build(
-        params(24, 16, Metric::InnerProduct, Storage::Auto),
-        &data,
-        2,
-    );
-    let found = recall(&mut open(&unit), &data, 60, 10, 60);
-    assert!(found >= 0.97, "of one length: {found}");
-}

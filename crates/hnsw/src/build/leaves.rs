@@ -1,6 +1,7 @@
 //! Lists of level 0 for most rows at once, from leaves of near rows.
 //!
-//! After PiPNN (arXiv 2602.21247), for vectors whose nearest are near to each other:
+//! After PiPNN (arXiv 2602.21247), under L2 and cosine distance, where rows that are near to the same one are near to
+//! each other:
 //!
 //! 1. One row in [`LEADERS`] leads. Leaders are inserted one by one ([`graph`]) while the table is
 //!    read, on all their levels.
@@ -32,10 +33,10 @@ const FAN: usize = 8;
 const EF: usize = 16;
 /// Rows of a leaf at most.
 const LARGEST: usize = 1024;
+/// Diverse neighbours in a leaf that are looked at.
+const DIVERSE: usize = 64;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
-/// Inner products take squared norms for equal that differ by no more than this factor.
-const LIKE_NORMS: f32 = 1.1;
 
 /// What a thread needs for a leaf; reused from leaf to leaf.
 #[derive(Default)]
@@ -53,7 +54,7 @@ struct Leaf {
 impl<A: Arena> Builder<A> {
     /// Whether a node is inserted on its own while the table is read.
     pub(super) fn comes_first(&self, node: u32) -> bool {
-        !self.layout.params.metric.rotated() || self.node(node).leads
+        !self.layout.params.metric.centred() || self.node(node).leads
     }
 
     /// Whether row `i` of a block leads: the first one does, and all with upper levels.
@@ -64,43 +65,11 @@ impl<A: Arena> Builder<A> {
 
     /// Puts the nodes into the graph that did not come first. Called when all batches are in.
     pub(super) fn link_rest(&self) -> Result<()> {
-        if !self.layout.params.metric.rotated() {
+        if !self.layout.params.metric.centred() {
             return Ok(());
         }
         let rows = self.merge_equal();
-        match self.near_are_near(&rows) {
-            true => self.link_by_leaves(&rows),
-            false => self.link_one_by_one(&rows),
-        }
-    }
-
-    /// Whether rows near to the same one are near to each other. By inner product they are not where some are
-    /// long: those are near to all.
-    fn near_are_near(&self, rows: &[u32]) -> bool {
-        if self.layout.params.metric.centred() {
-            return true;
-        }
-        let square = |&row: &u32| self.tail(row).square;
-        let least = rows.iter().map(square).fold(f32::INFINITY, f32::min);
-        let most = rows.iter().map(square).fold(0.0, f32::max);
-        most <= LIKE_NORMS * least
-    }
-
-    fn link_one_by_one(&self, rows: &[u32]) -> Result<()> {
-        rows.par_chunks(CHUNK).try_for_each_init(
-            || Scratch::new(self.ef_construction, self.layout.lanes),
-            |scratch, rows| {
-                for &row in rows.iter().filter(|&&row| !self.node(row).leads) {
-                    self.check_stop()?;
-                    graph::insert(self, row, scratch);
-                }
-                Ok(())
-            },
-        )
-    }
-
-    fn link_by_leaves(&self, rows: &[u32]) -> Result<()> {
-        let (order, leaves) = self.leaves(rows)?;
+        let (order, leaves) = self.leaves(&rows)?;
         leaves
             .par_iter()
             .try_for_each_init(Leaf::default, |scratch, leaf| {
@@ -265,7 +234,10 @@ impl<A: Arena> Builder<A> {
             leaf.open[i] = f32::INFINITY;
             leaf.kept.clear();
             let mut nearest = (self.kernels.cull)(&mut leaf.open, from(i));
-            while leaf.open[nearest] < f32::INFINITY {
+            for _ in 0..DIVERSE {
+                if leaf.open[nearest] == f32::INFINITY {
+                    break;
+                }
                 // The farthest one has a place: it may be all that leads out of a group.
                 leaf.kept.truncate(most - 1);
                 leaf.kept.push((leaf.open[nearest], rows[nearest]));
