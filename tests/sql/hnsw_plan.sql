@@ -17,7 +17,7 @@ END
 $$;
 
 SELECT * FROM plan('SELECT id FROM t ORDER BY v <-> $1 LIMIT 5');
-SELECT * FROM plan('SELECT id FROM t WHERE tag = 1 ORDER BY v <-> $1 LIMIT 5');
+SELECT * FROM plan('SELECT id FROM t WHERE tag = 1 ORDER BY v <-> $1 LIMIT 3');
 
 -- not for all rows, nor in other orders
 SELECT * FROM plan('SELECT id FROM t ORDER BY v <-> $1');
