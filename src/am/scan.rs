@@ -239,8 +239,8 @@ unsafe fn next(
     report: &mut Report,
 ) -> Option<Row> {
     loop {
-        let turn = |w: &Waiting| started.ended || w.distance <= started.reached;
-        if started.queue.peek().is_some_and(turn) {
+        let nearest = started.queue.peek().map(|w| w.distance);
+        if nearest.is_some_and(|d| started.ended || d <= started.reached) {
             let nearest = started.queue.pop()?;
             if nearest.distance > started.radius {
                 started.end_at_radius();
@@ -255,7 +255,7 @@ unsafe fn next(
         }
         let step = started
             .scan
-            .step(&mut started.index)
+            .step(&mut started.index, nearest.unwrap_or(f64::NEG_INFINITY))
             .or_raise(started.relation);
         let row = match step {
             Step::Row(row) => row,

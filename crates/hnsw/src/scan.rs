@@ -13,14 +13,14 @@ use crate::keys::Filter;
 use crate::layout::Layout;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
-use crate::search::{self, Beam, Frontier, Visited};
+use crate::search::{self, Beam, Frontier, Nearest, Visited};
 use crate::store::PageStore;
 use crate::tids;
 use crate::{Error, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Nodes in a row, beside `ef`, that may turn out too far before a search ends.
+/// Nodes in a row, beside `ef` or four times as many, that may turn out too far before a search ends.
 const PATIENCE: usize = 8;
 /// Candidates where what matches a filter is far from the query.
 const LARGEST_FAR_BEAM: usize = 4096;
@@ -179,6 +179,8 @@ pub struct Scan {
     rejected: usize,
     /// Nodes up to this distance may be returned, and others that may have to come before them.
     horizon: f32,
+    /// The farthest distance up to the horizon of a node that was returned, as stored.
+    due: f64,
     /// How many of `found` are up to the horizon.
     within: usize,
     /// Candidates of the next search.
@@ -236,6 +238,10 @@ impl Scan {
     pub fn new(query: Query, settings: Settings) -> Self {
         let mut frontier = Frontier::new(settings.ef);
         frontier.patience = settings.ef + PATIENCE;
+        if query.codes_are_parts() {
+            frontier.nearest = Some(Nearest::new(settings.ef.max(1)));
+            frontier.patience = 4 * settings.ef + PATIENCE;
+        }
         if settings.resume != Resume::Off {
             // A candidate takes a place here and one in the visited set.
             frontier.keep_discarded = settings.memory / 24;
@@ -250,6 +256,7 @@ impl Scan {
             filtered: None,
             rejected: 0,
             horizon: f32::NEG_INFINITY,
+            due: f64::NEG_INFINITY,
             within: 0,
             ef: settings.ef,
             started: false,
@@ -272,6 +279,7 @@ impl Scan {
         let mut filtered = Filtered::new(filter);
         filtered.steering.keep_discarded = self.frontier.keep_discarded / 2;
         self.frontier.keep_discarded /= 2;
+        self.frontier.nearest = None;
         self.frontier.patience = usize::MAX;
         self.filtered = Some(filtered);
         self
@@ -280,7 +288,7 @@ impl Scan {
     /// The next row, nearest first.
     pub fn next<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<Option<Row>> {
         loop {
-            match self.step(index)? {
+            match self.step(index, f64::NEG_INFINITY)? {
                 Step::Row(row) => return Ok(Some(row)),
                 Step::Batch(_) => {}
                 Step::End => return Ok(None),
@@ -289,14 +297,25 @@ impl Scan {
     }
 
     /// The next row, or the end of a batch, at which a caller that puts rows in exact order need not
-    /// wait for rows that are not known.
-    pub fn step<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<Step> {
+    /// wait for rows that are not known. Where a search ends by the nearest nodes, a batch does not end
+    /// while a node is known that may be nearer than `waiting`, the distance of the caller's nearest
+    /// row, if this is not beyond the horizon.
+    pub fn step<S: PageStore>(&mut self, index: &mut Index<S>, waiting: f64) -> Result<Step> {
         loop {
             if let Some(row) = self.next_of_current(index)? {
                 return Ok(Step::Row(row));
             }
-            match self.next_node(index) {
-                Some(current) => self.current = Some(current),
+            // Of few coordinates errors are as large as bounds: what waits keeps others from coming late.
+            let has_many = self.frontier.nearest.is_some();
+            let waiting = match has_many && waiting <= self.due {
+                true => waiting,
+                false => f64::NEG_INFINITY,
+            };
+            match self.next_node(index, waiting) {
+                Some(current) => {
+                    self.current = Some(current);
+                    self.in_batch = true;
+                }
                 None if self.end.is_some() => return Ok(Step::End),
                 None if self.in_batch => {
                     self.in_batch = false;
@@ -372,14 +391,15 @@ impl Scan {
         }
     }
 
-    /// Takes the nearest node that may be returned now.
-    fn next_node<S: PageStore>(&mut self, index: &Index<S>) -> Option<Current> {
+    /// Takes the nearest node that may be returned now, or may be nearer than `waiting`.
+    fn next_node<S: PageStore>(&mut self, index: &Index<S>, waiting: f64) -> Option<Current> {
         loop {
-            if self.within == 0 {
+            if self.within == 0 && self.found.peek()?.bounds.lower >= waiting {
                 return None;
             }
             let node = self.found.pop()?;
-            self.within -= usize::from(node.own <= self.horizon);
+            let due = node.own <= self.horizon;
+            self.within -= usize::from(due);
             let Bounds { lower, upper } = node.bounds;
             // It came too late: for the order of bounds, or for that of values.
             let late = lower < self.last_lower.max(self.exact_upper);
@@ -391,7 +411,11 @@ impl Scan {
             let exact = self.settings.resume == Resume::Relaxed
                 || lower == upper
                 || self.last_upper < lower && apart_from_next();
-            self.last_lower = self.last_lower.max(lower);
+            // Others only come so that a row that is due need not wait.
+            if due {
+                self.last_lower = self.last_lower.max(lower);
+                self.due = self.due.max(f64::midpoint(lower, upper));
+            }
             self.last_upper = self.last_upper.max(upper);
             if exact {
                 self.exact_upper = self.exact_upper.max(upper);
@@ -453,7 +477,7 @@ impl Scan {
         }
         let frontier = &mut self.frontier;
         // Near the edge of a beam nodes are missing that the next one finds: they would come late.
-        let horizon = frontier.beam.ranked(3 * self.ef / 4);
+        let horizon = frontier.ranked(3 * self.ef / 4);
         self.horizon = self.horizon.max(horizon);
         frontier.discard_waiting();
         if let Some(Filtered { steering, .. }) = &mut self.filtered {
@@ -473,6 +497,8 @@ impl Scan {
     /// Empty beams for a search that goes on.
     fn renew_beams(&mut self) {
         self.frontier.beam = Beam::new(self.ef);
+        // What a search that goes on leaves out comes late. The beam's bound ends it later.
+        self.frontier.nearest = None;
         match &mut self.filtered {
             None => self.frontier.patience = self.ef + PATIENCE,
             Some(filtered) => filtered.renew_steering(self.ef),

@@ -231,6 +231,49 @@ fn shift<T: Copy>(column: &mut [T], from: usize, to: usize) {
     column[to] = moved;
 }
 
+/// The nearest of the nodes that a search visited. A beam does not tell them: what only looks near
+/// takes places in it.
+pub(crate) struct Nearest {
+    distances: Vec<f32>,
+    capacity: usize,
+}
+
+impl Nearest {
+    /// None yet, and at most so many, at least one.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            distances: Vec::with_capacity(capacity),
+            capacity,
+        }
+    }
+
+    /// Adds a node; whether it is one of the nearest.
+    #[inline]
+    fn add(&mut self, distance: f32) -> bool {
+        let near = distance < self.bound();
+        if near {
+            let at = self.distances.partition_point(|&d| d <= distance);
+            self.distances.truncate(self.capacity - 1);
+            self.distances.insert(at, distance);
+        }
+        near
+    }
+
+    /// The distance that a node must undercut to be one of them.
+    #[inline]
+    fn bound(&self) -> f32 {
+        self.ranked(self.capacity - 1)
+    }
+
+    /// The distance of this rank, counted from 0, once there are as many as may be; infinite before.
+    fn ranked(&self, rank: usize) -> f32 {
+        match self.distances.get(rank) {
+            Some(&distance) if self.distances.len() == self.capacity => distance,
+            _ => f32::INFINITY,
+        }
+    }
+}
+
 /// The nodes that a search has dealt with: open addressing with linear probing.
 pub struct Visited {
     table: Vec<NodeId>,
@@ -325,9 +368,12 @@ pub struct Frontier {
     pub keep_discarded: usize,
     /// Whether there were more than that.
     pub forgotten: bool,
-    /// Ends the search after so many nodes in a row that turned out to be farther than the beam's
-    /// bound. Where distances differ less than estimates err, nearly all nodes look near.
+    /// Ends the search after so many nodes in a row that turned out to be too far: farther than the
+    /// beam's bound, or than all of [`Self::nearest`]. Where distances differ less than estimates
+    /// err, nearly all nodes look near.
     pub patience: usize,
+    /// The nearest nodes, for a search that ends by them.
+    pub(crate) nearest: Option<Nearest>,
 }
 
 impl Frontier {
@@ -342,6 +388,7 @@ impl Frontier {
             keep_discarded: 0,
             forgotten: false,
             patience: usize::MAX,
+            nearest: None,
         }
     }
 
@@ -381,6 +428,15 @@ impl Frontier {
         };
         if let Some(candidate) = outside.filter(|c| c.distance < f32::INFINITY) {
             self.discard(candidate);
+        }
+    }
+
+    /// Distance of this rank, counted from 0, among the nodes that were found; infinite if they are
+    /// fewer than the beam has places.
+    pub(crate) fn ranked(&self, rank: usize) -> f32 {
+        match &self.nearest {
+            Some(nearest) => nearest.ranked(rank),
+            None => self.beam.ranked(rank),
         }
     }
 
@@ -451,14 +507,18 @@ pub fn expand<S: PageStore>(
             frontier.beam.remove();
             continue;
         }
-        // A dead node steers, but takes no place from those that are alive.
-        misses = match frontier.visit.own < frontier.beam.bound() {
-            true => 0,
-            false => misses + 1,
+        let own = frontier.visit.own;
+        let dead = frontier.visit.header.kind == SlotKind::Dead as u8;
+        let near = match &mut frontier.nearest {
+            Some(nearest) if dead => own < nearest.bound(),
+            Some(nearest) => nearest.add(own),
+            None => own < frontier.beam.bound(),
         };
-        match frontier.visit.header.kind == SlotKind::Dead as u8 {
+        misses = if near { 0 } else { misses + 1 };
+        // A dead node steers, but takes no place from those that are alive.
+        match dead {
             true => drop(frontier.beam.remove()),
-            false => frontier.beam.settle(frontier.visit.own),
+            false => frontier.beam.settle(own),
         }
         found(&frontier.visit)?;
         for lane in 0..frontier.visit.neighbours.len() {
@@ -541,4 +601,19 @@ fn best_links<S: PageStore>(
         .take(DESCENT_BEAM)
         .map(|(_, link)| link)
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Nearest;
+
+    #[test]
+    fn nearest() {
+        let mut nearest = Nearest::new(2);
+        assert!(nearest.add(3.0) && nearest.bound() == f32::INFINITY);
+        assert!(nearest.add(1.0) && nearest.ranked(0) == 1.0);
+        assert!(!nearest.add(3.0) && !nearest.add(f32::INFINITY));
+        assert!(nearest.add(2.0) && nearest.add(0.0));
+        assert_eq!((nearest.ranked(0), nearest.bound()), (0.0, 1.0));
+    }
 }
