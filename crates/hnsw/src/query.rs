@@ -103,10 +103,10 @@ impl Query {
         self.scorer.after_sum(sum, scale)
     }
 
-    /// Whether codes of edges are only of the first coordinates, so that many nodes look nearer
-    /// than they are.
+    /// Whether codes of edges are of less than half of the coordinates, so that many nodes look
+    /// nearer than they are.
     pub(crate) fn codes_are_parts(&self) -> bool {
-        self.code == LaneCode::Edge && self.code_dims < self.y.len()
+        self.code == LaneCode::Edge && 2 * self.code_dims < self.y.len()
     }
 
     /// Whether the distance is no sum over parts of the vector.
