@@ -4,11 +4,14 @@
 use crate::Kernels;
 use crate::bits::{Bits, ONES};
 use crate::fastscan::{BLOCK, HALF, STEP};
-use crate::simd::{Simd, kernel_table};
+use crate::simd::{Simd, check_products_i8, kernel_table};
 use std::arch::is_x86_feature_detected as has;
 use std::arch::x86_64::*;
 
-static KERNELS: Kernels = kernel_table!(Avx2, "avx2", target_feature(enable = "avx2,fma,f16c"));
+static KERNELS: Kernels = Kernels {
+    products_i8: products_i8_wide,
+    ..kernel_table!(Avx2, "avx2", target_feature(enable = "avx2,fma,f16c"))
+};
 
 /// The set, if this CPU can run it.
 pub(crate) fn detect() -> Option<&'static Kernels> {
@@ -298,6 +301,66 @@ impl Bits for Avx2 {
             let half = _mm256_extracti128_si256::<1>(sum);
             let sum = _mm_add_epi64(_mm256_castsi256_si128(sum), half);
             (_mm_extract_epi64::<0>(sum) + _mm_extract_epi64::<1>(sum)) as u64
+        }
+    }
+}
+
+/// Four codes of `a` by eight of `b` at a time, as 16-bit numbers: `b` is packed so that a vector has two
+/// coordinates of each of the eight.
+pub(crate) fn products_i8_wide(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
+    const ROWS: usize = 4;
+    const COLUMNS: usize = 8;
+    /// Products of `R` codes with a packed panel.
+    #[target_feature(enable = "avx2")]
+    fn tile<const R: usize>(a: &[i16], panel: &[[i16; 2 * COLUMNS]]) -> [[i32; COLUMNS]; R] {
+        let d = 2 * panel.len();
+        assert!(a.len() >= R * d);
+        let mut dots = [_mm256_setzero_si256(); R];
+        for (k, two) in panel.iter().enumerate() {
+            // SAFETY: an array of 32 bytes; row `r < R` of `a` has `d` numbers, so two from 2 k on.
+            unsafe {
+                let columns = _mm256_loadu_si256(two.as_ptr().cast());
+                for (r, dots) in dots.iter_mut().enumerate() {
+                    let row = a.as_ptr().add(r * d + 2 * k).cast::<i32>().read_unaligned();
+                    let products = _mm256_madd_epi16(columns, _mm256_set1_epi32(row));
+                    *dots = _mm256_add_epi32(*dots, products);
+                }
+            }
+        }
+        let mut out = [[0; COLUMNS]; R];
+        for (out, dots) in out.iter_mut().zip(dots) {
+            // SAFETY: an array of eight numbers.
+            unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), dots) };
+        }
+        out
+    }
+    let columns = check_products_i8(a, b, d, out);
+    let a: Vec<i16> = a.iter().map(|&x| x.into()).collect();
+    let mut panel = vec![[0; 2 * COLUMNS]; d / 2];
+    for (p, b) in b.chunks(COLUMNS * d).enumerate() {
+        for (column, x) in b.chunks_exact(d).enumerate() {
+            for (two, x) in panel.iter_mut().zip(x.chunks_exact(2)) {
+                two[2 * column] = x[0].into();
+                two[2 * column + 1] = x[1].into();
+            }
+        }
+        let width = b.len() / d;
+        for (a, out) in a.chunks(ROWS * d).zip(out.chunks_mut(ROWS * columns)) {
+            let mut products = [[0; COLUMNS]; ROWS];
+            // SAFETY: the table is handed out only where the CPU has the features.
+            unsafe {
+                match a.len() / d {
+                    ROWS => products = tile(a, &panel),
+                    _ => {
+                        for (products, a) in products.iter_mut().zip(a.chunks_exact(d)) {
+                            [*products] = tile(a, &panel);
+                        }
+                    }
+                }
+            }
+            for (out, products) in out.chunks_mut(columns).zip(&products) {
+                out[p * COLUMNS..][..width].copy_from_slice(&products[..width]);
+            }
         }
     }
 }

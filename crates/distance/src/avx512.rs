@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::Kernels;
+use crate::avx2::products_i8_wide;
 use crate::bits::{self, Bits, ONES};
 use crate::fastscan::{BLOCK, HALF, STEP};
 use crate::simd::{Simd, check_dot_i8, check_fastscan, check_products_i8, kernel_table};
@@ -14,7 +15,10 @@ const BASE: Kernels = kernel_table!(
     "avx512",
     target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")
 );
-static AVX512: Kernels = BASE;
+static AVX512: Kernels = Kernels {
+    products_i8: products_i8_wide,
+    ..BASE
+};
 static AVX512_VNNI: Kernels = Kernels {
     name: "avx512_vnni",
     dot_i8: dot_i8_vnni,
@@ -444,16 +448,15 @@ fn dot_i8_vnni(a: &[i8], b: &[i8]) -> i32 {
 fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
     const ROWS: usize = 8;
     const COLUMNS: usize = 16;
-    /// Products of `ROWS` codes, or fewer, with a packed panel.
+    /// Products of `R` codes, of which these are the sums, with a packed panel.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
     fn tile<const R: usize>(
         a: &[i8],
         sums: &[i32],
-        panel: &[[u8; 64]],
-        out: &mut [[i32; COLUMNS]; ROWS],
-    ) {
+        panel: &[[u8; 4 * COLUMNS]],
+    ) -> [[i32; COLUMNS]; R] {
         let d = 4 * panel.len();
-        assert!(a.len() >= R * d && sums.len() >= R);
+        assert!(a.len() >= R * d);
         let mut dots = [_mm512_setzero_si512(); R];
         for (k, four) in panel.iter().enumerate() {
             // SAFETY: an array of 64 bytes; row `r < R` of `a` has `d` bytes, so four from 4 k on.
@@ -465,20 +468,19 @@ fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
                 }
             }
         }
-        for (r, dots) in dots.into_iter().enumerate() {
+        let mut out = [[0; COLUMNS]; R];
+        for ((out, dots), sum) in out.iter_mut().zip(dots).zip(sums) {
             // What 128 added to each coordinate of a column has added.
-            let extra = _mm512_set1_epi32(128 * sums[r]);
+            let extra = _mm512_set1_epi32(128 * sum);
             // SAFETY: an array of 16 numbers.
-            unsafe {
-                _mm512_storeu_si512(out[r].as_mut_ptr().cast(), _mm512_sub_epi32(dots, extra));
-            }
+            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_sub_epi32(dots, extra)) };
         }
+        out
     }
     let columns = check_products_i8(a, b, d, out);
     let sum = |row: &[i8]| row.iter().map(|&x| i32::from(x)).sum();
     let sums: Vec<i32> = a.chunks_exact(d).map(sum).collect();
-    let mut panel = vec![[0; 64]; d / 4];
-    let mut products = [[0; COLUMNS]; ROWS];
+    let mut panel = vec![[0; 4 * COLUMNS]; d / 4];
     for (p, b) in b.chunks(COLUMNS * d).enumerate() {
         for (column, x) in b.chunks_exact(d).enumerate() {
             for (four, x) in panel.iter_mut().zip(x.chunks_exact(4)) {
@@ -490,15 +492,17 @@ fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
         let width = b.len() / d;
         let rows = a.chunks(ROWS * d).zip(sums.chunks(ROWS));
         for ((a, sums), out) in rows.zip(out.chunks_mut(ROWS * columns)) {
+            let mut products = [[0; COLUMNS]; ROWS];
             // SAFETY: the table is handed out only where the CPU has the features.
             unsafe {
                 match sums.len() {
-                    ROWS => tile::<ROWS>(a, sums, &panel, &mut products),
-                    _ => (0..sums.len()).for_each(|r| {
-                        let mut one = [[0; COLUMNS]; ROWS];
-                        tile::<1>(&a[r * d..], &sums[r..], &panel, &mut one);
-                        products[r] = one[0];
-                    }),
+                    ROWS => products = tile(a, sums, &panel),
+                    _ => {
+                        let rows = a.chunks_exact(d).zip(sums.chunks(1));
+                        for (products, (a, sum)) in products.iter_mut().zip(rows) {
+                            [*products] = tile(a, sum, &panel);
+                        }
+                    }
                 }
             }
             for (out, products) in out.chunks_mut(columns).zip(&products) {
