@@ -3,7 +3,7 @@
 //! After PiPNN (arXiv 2602.21247), under L2 and cosine distance, where rows that are near to the same one are near to
 //! each other:
 //!
-//! 1. One row in [`LEADERS`] leads. Leaders are inserted one by one ([`graph`]) while the table is
+//! 1. One row in `1.5 ef_construction` leads. Leaders are inserted one by one ([`graph`]) while the table is
 //!    read, on all their levels.
 //! 2. Each row joins the leaves of the [`FAN`] leaders that a search finds nearest to it.
 //! 3. In a leaf all distances are computed, by blocks of vectors that stay in the cache, which takes a
@@ -25,14 +25,14 @@ use crate::{Error, Result};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-/// One row in so many leads.
-const LEADERS: u64 = 100;
+/// Rows of a leaf at most, for each of `ef_construction`.
+const LARGEST: usize = 16;
+/// The same for all; a leaf takes four bytes for each pair.
+const LARGEST_OF_ALL: usize = 4096;
 /// Leaves that a row is in.
 const FAN: usize = 8;
 /// Candidates in the beam that looks for leaders.
 const EF: usize = 16;
-/// Rows of a leaf at most.
-const LARGEST: usize = 1024;
 /// Diverse neighbours in a leaf that are looked at.
 const DIVERSE: usize = 64;
 /// Rows that a thread takes at a time.
@@ -59,8 +59,15 @@ impl<A: Arena> Builder<A> {
 
     /// Whether row `i` of a block leads: the first one does, and all with upper levels.
     pub(super) fn leads(&self, i: usize, hash: u32, level: u8) -> bool {
+        let one_in = self.largest_leaf() as u64 * 3 / 32;
         let chance = splitmix64(self.meta.seed ^ u64::from(hash));
-        chance.is_multiple_of(LEADERS) || i == 0 || level > 0
+        chance.is_multiple_of(one_in) || i == 0 || level > 0
+    }
+
+    /// Rows of a leaf at most. The average leaf has three quarters of that, before those that are
+    /// larger are split.
+    fn largest_leaf(&self) -> usize {
+        (LARGEST * self.ef_construction).min(LARGEST_OF_ALL)
     }
 
     /// Puts the nodes into the graph that did not come first. Called when all batches are in.
@@ -177,9 +184,9 @@ impl<A: Arena> Builder<A> {
         Ok((own.concat(), small))
     }
 
-    /// Splits a leaf until no part has more than [`LARGEST`] rows.
+    /// Splits a leaf until no part is larger than they may be.
     fn split(&self, leaf: Vec<u32>, parts: &mut Vec<Vec<u32>>) {
-        if leaf.len() <= LARGEST {
+        if leaf.len() <= self.largest_leaf() {
             return parts.push(leaf);
         }
         let middle = leaf.len() / 2;
