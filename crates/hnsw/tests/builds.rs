@@ -161,7 +161,7 @@ fn inserts_after_a_build() {
     }
 }
 
-/// Share of the rows that a search for their own vector returns first, or an equal one.
+/// Share of the rows that a search for their own vector finds with a beam of `ef`.
 fn found_by_themselves(index: &mut Index<MemoryStore>, data: &[Vec<f32>], ef: usize) -> f64 {
     let mut hits = 0;
     for (i, x) in data.iter().enumerate() {
