@@ -192,11 +192,15 @@ impl Simd for Avx512 {
         unsafe {
             // Lane `i` becomes `a_(i^h) + a_i`, or `a_(i^h) - a_i` where bit `h` of `i` is set.
             let one = _mm512_set1_ps(1.0);
-            let sign = |upper| _mm512_mask_sub_ps(one, upper, _mm512_setzero_ps(), one);
-            a = _mm512_fmadd_ps(a, sign(0xaaaa), _mm512_permute_ps::<0b10_11_00_01>(a));
-            a = _mm512_fmadd_ps(a, sign(0xcccc), _mm512_permute_ps::<0b01_00_11_10>(a));
-            a = _mm512_fmadd_ps(a, sign(0xf0f0), _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a));
-            _mm512_fmadd_ps(a, sign(0xff00), _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a))
+            let minus = _mm512_set1_ps(-1.0);
+            let signs = _mm512_mask_blend_ps(0xaaaa, one, minus);
+            a = _mm512_fmadd_ps(a, signs, _mm512_permute_ps::<0b10_11_00_01>(a));
+            let signs = _mm512_mask_blend_ps(0xcccc, one, minus);
+            a = _mm512_fmadd_ps(a, signs, _mm512_permute_ps::<0b01_00_11_10>(a));
+            let signs = _mm512_mask_blend_ps(0xf0f0, one, minus);
+            a = _mm512_fmadd_ps(a, signs, _mm512_shuffle_f32x4::<0b10_11_00_01>(a, a));
+            let signs = _mm512_mask_blend_ps(0xff00, one, minus);
+            _mm512_fmadd_ps(a, signs, _mm512_shuffle_f32x4::<0b01_00_11_10>(a, a))
         }
     }
 

@@ -36,25 +36,24 @@ pub(crate) trait Bits {
     unsafe fn total(sum: Self::B) -> u64;
 }
 
-/// Calls `step` with the vectors of both slices, the last ones filled up with zeros.
-///
-/// # Safety
-/// The module's contract.
-#[inline(always)]
-unsafe fn each<S: Bits>(a: &[u8], b: &[u8], mut step: impl FnMut(S::B, S::B)) {
-    assert_eq!(a.len(), b.len());
-    let (a, b) = (a.chunks_exact(S::BYTES), b.chunks_exact(S::BYTES));
-    let tails = [a.remainder(), b.remainder()];
-    // SAFETY: chunks hold a vector each, tails less.
-    unsafe {
-        for (a, b) in a.zip(b) {
-            step(S::load(a.as_ptr()), S::load(b.as_ptr()));
+/// Does `$step` with the vectors of both slices, the last ones filled up with zeros. A closure
+/// would be compiled without the instruction set's features. For use in `unsafe` blocks: chunks
+/// hold a vector each, remainders less.
+macro_rules! each {
+    ($S:ident, $x:ident, $y:ident, |$a:ident, $b:ident| $step:expr) => {{
+        assert_eq!($x.len(), $y.len());
+        let (xs, ys) = ($x.chunks_exact($S::BYTES), $y.chunks_exact($S::BYTES));
+        let (x, y) = (xs.remainder(), ys.remainder());
+        for (x, y) in xs.zip(ys) {
+            let ($a, $b) = ($S::load(x.as_ptr()), $S::load(y.as_ptr()));
+            $step;
         }
-        if !tails[0].is_empty() {
-            let [a, b] = tails.map(|tail| S::load_first(tail.as_ptr(), tail.len()));
-            step(a, b);
+        if !x.is_empty() {
+            let $a = $S::load_first(x.as_ptr(), x.len());
+            let $b = $S::load_first(y.as_ptr(), y.len());
+            $step;
         }
-    }
+    }};
 }
 
 #[inline(always)]
@@ -62,7 +61,7 @@ pub(crate) unsafe fn hamming<S: Bits>(a: &[u8], b: &[u8]) -> u64 {
     // SAFETY: the module's contract.
     unsafe {
         let mut sum = S::zero();
-        each::<S>(a, b, |a, b| sum = S::add_ones(sum, S::xor(a, b)));
+        each!(S, a, b, |a, b| sum = S::add_ones(sum, S::xor(a, b)));
         S::total(sum)
     }
 }
@@ -72,13 +71,12 @@ pub(crate) unsafe fn jaccard_parts<S: Bits>(a: &[u8], b: &[u8]) -> (u64, u64, u6
     // SAFETY: the module's contract.
     unsafe {
         let mut sums = [S::zero(); 3];
-        each::<S>(a, b, |a, b| {
+        each!(S, a, b, |a, b| {
             sums[0] = S::add_ones(sums[0], S::and(a, b));
             sums[1] = S::add_ones(sums[1], a);
             sums[2] = S::add_ones(sums[2], b);
         });
-        let [common, a, b] = sums.map(|sum| S::total(sum));
-        (common, a, b)
+        (S::total(sums[0]), S::total(sums[1]), S::total(sums[2]))
     }
 }
 
@@ -98,7 +96,7 @@ pub(crate) unsafe fn jaccard_lanes<S: Bits>(codes: &[u8], q: &[u8], out: &mut [(
         // SAFETY: the module's contract.
         unsafe {
             let mut sums = [S::zero(); 2];
-            each::<S>(lane, q, |lane, q| {
+            each!(S, lane, q, |lane, q| {
                 sums[0] = S::add_ones(sums[0], S::and(lane, q));
                 sums[1] = S::add_ones(sums[1], lane);
             });

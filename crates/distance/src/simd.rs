@@ -1,7 +1,8 @@
 //! The floating-point kernels, written once over a vector of `f32` lanes.
 //!
 //! Everything here is `inline(always)`: it is compiled as part of an entry point that enables the
-//! instruction set's features, which [`kernel_table`] generates.
+//! instruction set's features, which [`kernel_table`] generates. No closure has an intrinsic: it
+//! would be compiled without those features, and the intrinsic be called.
 //!
 //! Contract of all `unsafe fn`s: the CPU has the features of `S`. Pointers given to the methods
 //! of [`Simd`] are valid for the lanes they read or write; no alignment is needed.
@@ -142,8 +143,7 @@ macro_rules! fold {
                 let $b = <$X>::load_partial::<$S>(x.add(i), n - i);
                 *$acc = $step;
             }
-            let [a, b, c, d] = accs;
-            $S::sum($S::add($S::add(a, b), $S::add(c, d)))
+            sum4::<$S>(accs)
         }
     }};
 }
@@ -189,6 +189,20 @@ pub(crate) unsafe fn l1_scaled<S: Simd, X: Element>(q: &[f32], x: &[X], scale: f
     ))
 }
 
+/// Adds products of `x` with `y`, of `x` and of `y` with themselves.
+///
+/// # Safety
+/// The module's contract.
+#[inline(always)]
+unsafe fn add_parts<S: Simd>(sums: &mut [S::V; 3], x: S::V, y: S::V) {
+    // SAFETY: the module's contract.
+    unsafe {
+        sums[0] = S::mul_add(x, y, sums[0]);
+        sums[1] = S::mul_add(x, x, sums[1]);
+        sums[2] = S::mul_add(y, y, sums[2]);
+    }
+}
+
 #[inline(always)]
 pub(crate) unsafe fn cosine_parts<S: Simd, X: Element>(a: &[X], b: &[X]) -> (f32, f32, f32) {
     assert_eq!(a.len(), b.len());
@@ -198,16 +212,11 @@ pub(crate) unsafe fn cosine_parts<S: Simd, X: Element>(a: &[X], b: &[X]) -> (f32
     unsafe {
         // Two triples of accumulators: six chains already hide the latency.
         let mut accs = [[S::splat(0.0); 3]; 2];
-        let step = |acc: &mut [S::V; 3], x: S::V, y: S::V| {
-            acc[0] = S::mul_add(x, y, acc[0]);
-            acc[1] = S::mul_add(x, x, acc[1]);
-            acc[2] = S::mul_add(y, y, acc[2]);
-        };
         let mut i = 0;
         while i + 2 * S::LANES <= n {
             for (k, acc) in accs.iter_mut().enumerate() {
                 let at = i + k * S::LANES;
-                step(acc, X::load::<S>(a.add(at)), X::load::<S>(b.add(at)));
+                add_parts::<S>(acc, X::load::<S>(a.add(at)), X::load::<S>(b.add(at)));
             }
             i += 2 * S::LANES;
         }
@@ -219,12 +228,15 @@ pub(crate) unsafe fn cosine_parts<S: Simd, X: Element>(a: &[X], b: &[X]) -> (f32
                 let (a, b) = (a.add(i), b.add(i));
                 (X::load_partial::<S>(a, m), X::load_partial::<S>(b, m))
             };
-            step(&mut accs[0], x, y);
+            add_parts::<S>(&mut accs[0], x, y);
             i += m;
         }
         let [s, t] = accs;
-        let total = |k: usize| S::sum(S::add(s[k], t[k]));
-        (total(0), total(1), total(2))
+        (
+            S::sum(S::add(s[0], t[0])),
+            S::sum(S::add(s[1], t[1])),
+            S::sum(S::add(s[2], t[2])),
+        )
     }
 }
 
@@ -410,17 +422,22 @@ pub(crate) unsafe fn hadamard<S: Simd>(x: &mut [f32]) {
     // starts at block + i, with block a multiple of 4 * h (2 * h) below `n` and i < h.
     unsafe {
         for i in (0..n).step_by(4 * S::LANES) {
-            let at = |k: usize| p.add(i + k * S::LANES);
-            let v = std::array::from_fn(|k| S::hadamard(S::load(at(k))));
+            let mut v = [S::splat(0.0); 4];
+            for (k, v) in v.iter_mut().enumerate() {
+                *v = S::hadamard(S::load(p.add(i + k * S::LANES)));
+            }
             for (k, v) in butterfly4::<S>(v).into_iter().enumerate() {
-                S::store(at(k), v);
+                S::store(p.add(i + k * S::LANES), v);
             }
         }
         let mut h = 4 * S::LANES;
         while 4 * h <= n {
             for block in (0..n).step_by(4 * h) {
                 for i in (block..block + h).step_by(S::LANES) {
-                    let v = std::array::from_fn(|k| S::load(p.add(i + k * h)));
+                    let mut v = [S::splat(0.0); 4];
+                    for (k, v) in v.iter_mut().enumerate() {
+                        *v = S::load(p.add(i + k * h));
+                    }
                     for (k, v) in butterfly4::<S>(v).into_iter().enumerate() {
                         S::store(p.add(i + k * h), v);
                     }
@@ -528,6 +545,16 @@ pub(crate) unsafe fn estimate<S: Simd>(
     );
 }
 
+/// The sum of the lanes of four vectors.
+///
+/// # Safety
+/// The module's contract.
+#[inline(always)]
+unsafe fn sum4<S: Simd>([a, b, c, d]: [S::V; 4]) -> f32 {
+    // SAFETY: the module's contract.
+    unsafe { S::sum(S::add(S::add(a, b), S::add(c, d))) }
+}
+
 #[inline(always)]
 pub(crate) unsafe fn edge_code<S: Simd>(
     u: &[f32],
@@ -558,19 +585,15 @@ pub(crate) unsafe fn edge_code<S: Simd>(
             }
             out.copy_from_slice(&(mask as u16).to_le_bytes());
         }
-        let total = |accs: [S::V; 4]| {
-            let used = accs.into_iter().take(16 / S::LANES);
-            S::sum(used.reduce(|a, b| S::add(a, b)).expect("at most 16 lanes"))
-        };
         let rest = if dc < u.len() {
             l2_squared::<S, f32>(&u[dc..], &v[dc..])
         } else {
             0.0
         };
         EdgeSums {
-            l2: total(l2) + rest,
-            abs_sum: total(abs_sum),
-            dot_u: total(dot_u),
+            l2: sum4::<S>(l2) + rest,
+            abs_sum: sum4::<S>(abs_sum),
+            dot_u: sum4::<S>(dot_u),
         }
     }
 }
