@@ -262,10 +262,10 @@ impl Condition {
         let mut room = key::Scratch::default();
         let stored = column.decode(&key[self.offset..], &mut room);
         match (&self.what, stored) {
+            (_, Stored::Unknown) => true,
             (What::IsNull, stored) => matches!(stored, Stored::Null),
             (What::IsNotNull, stored) => !matches!(stored, Stored::Null),
             (_, Stored::Null) => false,
-            (_, Stored::Unknown) => true,
             (What::Operator { hashes, .. }, Stored::Hash(hash)) => hashes
                 .as_ref()
                 .is_none_or(|hashes| hashes.binary_search(&hash).is_ok()),

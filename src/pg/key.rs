@@ -17,6 +17,8 @@ const NETWORK_WIDTH: usize = 24;
 const ARRAY_WIDTH: usize = 52;
 /// Bytes of a checksum.
 const SUM: usize = 4;
+/// Bytes of a hash.
+const HASH: usize = 4;
 
 /// What the bytes of a value are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -236,13 +238,18 @@ impl KeyColumn {
     /// A value from the bytes that stand for it.
     pub fn decode(&self, bytes: &[u8], scratch: &mut Scratch) -> Stored {
         let (state, bytes) = (bytes[0], &bytes[1..self.width()]);
-        if state == State::Null as u8 {
+        // Nothing stands behind what a state has use for, unless a byte is damaged.
+        let ends = |end: usize| bytes[end..].iter().all(|&byte| byte == 0);
+        if state == State::Null as u8 && ends(0) {
             return Stored::Null;
         }
-        if state != State::Whole as u8 {
-            let mut hash = [0; 4];
-            hash.copy_from_slice(&bytes[..4]);
+        if state == State::Hash as u8 && self.length == -1 && ends(HASH) {
+            let mut hash = [0; HASH];
+            hash.copy_from_slice(&bytes[..HASH]);
             return Stored::Hash(u32::from_ne_bytes(hash));
+        }
+        if state != State::Whole as u8 {
+            return Stored::Unknown;
         }
         if self.by_value {
             let mut all = [0; 8];

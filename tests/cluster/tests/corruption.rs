@@ -236,6 +236,169 @@ fn values_of_an_enum_that_are_none() {
     );
 }
 
+/// A column of [`damaged_keys`] behind `id`, and where its bytes begin in a key: one that says what follows (0 NULL, 1 the
+/// value, 2 a hash of it), then that.
+const COLUMNS: [(&str, usize); 4] = [("flag", 5), ("small", 7), ("tag", 10), ("name", NAME)];
+/// Of text: a checksum, the length, the bytes.
+const NAME: usize = 15;
+
+/// A row of [`damaged_keys`], by its number: most have a value in each column.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Values,
+    Nulls,
+    /// A name that is too long for a key.
+    Hash,
+}
+
+impl Kind {
+    fn of(id: usize) -> Self {
+        match id % 5 {
+            3 => Self::Nulls,
+            4 => Self::Hash,
+            _ => Self::Values,
+        }
+    }
+}
+
+/// What can be done to one byte of a key, by the kind of row, the column, the byte of the key and what it becomes, if that
+/// is not any other; and whether the index can tell, so that the row is found none the less.
+fn damages() -> Vec<(Kind, usize, usize, Option<u8>, bool)> {
+    let mut damages = Vec::new();
+    for (column, (_, start)) in COLUMNS.iter().enumerate() {
+        for state in [0, 2, 3, 255] {
+            damages.push((Kind::Values, column, *start, Some(state), true));
+        }
+        // With nothing but zeros behind it, it may be a value, and of text a hash.
+        damages.push((Kind::Nulls, column, *start, Some(1), *start == NAME));
+        damages.push((Kind::Nulls, column, *start, Some(2), *start != NAME));
+        for state in [3, 255] {
+            damages.push((Kind::Nulls, column, *start, Some(state), true));
+        }
+        damages.push((Kind::Nulls, column, start + 1, None, true));
+        // Only values of variable length have a checksum.
+        let other = (column == 0).then_some(0);
+        damages.push((Kind::Values, column, start + 1, other, *start == NAME));
+    }
+    for at in [NAME + 4, NAME + 5, NAME + 6, NAME + 8] {
+        damages.push((Kind::Values, 3, at, None, true));
+    }
+    damages.extend([0, 1, 2, 255].map(|length| (Kind::Values, 3, NAME + 5, Some(length), true)));
+    damages.extend([0, 1, 3, 255].map(|state| (Kind::Hash, 3, NAME, Some(state), true)));
+    damages.push((Kind::Hash, 3, NAME + 1, None, false));
+    damages.push((Kind::Hash, 3, NAME + 5, None, true));
+    damages
+}
+
+/// One byte of the keys of many rows: whatever it is, no row is returned that does not meet a condition, and where
+/// the index can tell, none is missed. `hnsw_check` names each.
+#[test]
+fn damaged_keys() {
+    let mut server = Server::start(&damage::options()).unwrap();
+    let mut client = session(&server, "keys").unwrap();
+    let damages = damages();
+    let rows = 5 * damages.len();
+    client
+        .batch_execute(&format!(
+            "CREATE TABLE items (id int, v vector(2), flag bool, small int2, tag int, name text);
+             INSERT INTO items SELECT i, ARRAY[i, 0]::vector FROM generate_series(1, {rows}) i WHERE i % 5 = 3;
+             INSERT INTO items SELECT i, ARRAY[i, 0]::vector, true, i, i * 1000,
+                 repeat('long ', CASE i % 5 WHEN 4 THEN 12 ELSE 0 END) || 'name ' || i
+             FROM generate_series(1, {rows}) i WHERE i % 5 <> 3;
+             CREATE INDEX items_v_idx ON items USING hnsw (v vector_l2_ops, id, flag, small, tag, name)"
+        ))
+        .unwrap();
+    let path = "SELECT pg_relation_filepath('items_v_idx')";
+    let path: String = client.query_one(path, &[]).unwrap().get(0);
+    let places = "SELECT ctid::text FROM items ORDER BY id";
+    let places: Vec<String> = client
+        .query(places, &[])
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    drop(client);
+    server.stop(Shutdown::Fast).unwrap();
+    let path = server.data_dir().join(path);
+    let mut content = std::fs::read(&path).unwrap();
+    let mut ids: Vec<usize> = (1..=rows).rev().collect();
+    let mut damaged = Vec::new();
+    for (kind, column, at, byte, seen) in damages {
+        let of_kind = ids.iter().rposition(|&id| Kind::of(id) == kind).unwrap();
+        let id = ids.remove(of_kind);
+        let key = key_of(&content, id, &places[id - 1]);
+        let byte = byte.unwrap_or(content[key + at] ^ 0x10);
+        assert_ne!(content[key + at], byte, "{id} {at}");
+        content[key + at] = byte;
+        damaged.push((
+            id,
+            COLUMNS[column].0,
+            format!("byte {at} of {id}: {byte}"),
+            seen,
+        ));
+    }
+    std::fs::write(path, content).unwrap();
+    server.start_again().unwrap();
+
+    let mut client = another(&server, "keys").unwrap();
+    let mut ids_of = |condition: &str, index: bool| -> Vec<usize> {
+        let scans = format!(
+            "SET enable_seqscan = {}; SET enable_indexscan = {index}",
+            !index
+        );
+        client.batch_execute(&scans).unwrap();
+        let query = format!("SELECT id FROM items WHERE {condition} ORDER BY v <-> '[1,1]'");
+        let found = simple(&mut client, &query).unwrap_or_else(|e| panic!("{condition}: {e:?}"));
+        found.iter().map(|row| row[0].parse().unwrap()).collect()
+    };
+    let mut missed = 0;
+    for (id, column, what, seen) in &damaged {
+        let value = match (*column, Kind::of(*id)) {
+            (_, Kind::Nulls) => format!("{column} IS NULL"),
+            ("name", Kind::Hash) => format!("name = '{}name {id}'", "long ".repeat(12)),
+            ("name", _) => format!("name = 'name {id}'"),
+            ("tag", _) => format!("tag = {}", 1000 * id),
+            ("small", _) => format!("small = {id}"),
+            _ => "flag".into(),
+        };
+        let exact = ids_of(&value, false);
+        let found = ids_of(&value, true);
+        assert!(
+            found.iter().all(|id| exact.contains(id)),
+            "{what}: {value}: {found:?}"
+        );
+        assert!(exact.contains(id), "{what}: {value}: {exact:?}");
+        let is_found = found.contains(id);
+        assert!(is_found || !seen, "{what}: {value}");
+        missed += usize::from(!is_found);
+    }
+    assert_eq!(missed, damaged.iter().filter(|damaged| !damaged.3).count());
+    let problems = check::problems(&mut client, "items_v_idx").unwrap();
+    for (id, _, what, _) in &damaged {
+        let row = format!("row {} has another key than in the table", places[id - 1]);
+        assert!(
+            problems.iter().any(|p| p.contains(&row)),
+            "{what}: {problems:#?}"
+        );
+    }
+}
+
+/// Where the key of a row of [`damaged_keys`] begins, behind its place in the table.
+fn key_of(content: &[u8], id: usize, place: &str) -> usize {
+    let (block, offset) = place.trim_matches(['(', ')']).split_once(',').unwrap();
+    let mut row = block.parse::<u32>().unwrap().to_ne_bytes().to_vec();
+    row.extend(offset.parse::<u16>().unwrap().to_ne_bytes());
+    row.push(1);
+    row.extend(u32::try_from(id).unwrap().to_ne_bytes());
+    let mut places = content
+        .windows(row.len())
+        .enumerate()
+        .filter(|w| w.1 == row);
+    let (at, _) = places.next().expect("the row is in the index");
+    assert!(places.next().is_none(), "{id} is not the only one");
+    at + 6
+}
+
 /// Conditions; with key columns their answers are exact.
 const CONDITIONS: [&str; 6] = [
     "tag BETWEEN 2 AND 4",
