@@ -4,11 +4,12 @@
 //! in memory and later encodes its pages. A sample of the first rows gives the centre that is
 //! subtracted from all. The pages are written once, in order, and logged at the end.
 
+use super::aside::Store;
 use super::keys::{EncodedKey, Keys};
 use super::options::Options;
 use super::{insert, metric, settings, support};
 use crate::pg::arena::PgArena;
-use crate::pg::buffer::Locked;
+use crate::pg::buffer;
 use crate::pg::error::{OrRaise, debug, raise, raise_with_hint};
 use crate::pg::memory::{self, Temporary};
 use crate::pg::progress::{self, Parameter};
@@ -17,7 +18,7 @@ use crate::pg::threads::{self, Task};
 use crate::pg::{interrupts, random};
 use crate::types::IndexedType;
 use hnsw::build::plan::Plan;
-use hnsw::build::{Batch, Builder};
+use hnsw::build::{Aside, Batch, Builder};
 use hnsw::keys::Row;
 use hnsw::page::Body;
 use hnsw::{Layout, Params, Storage, Tid, Vector};
@@ -188,20 +189,22 @@ fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
             sample: Sample::new(params, memory),
             batch: None,
             tasks: VecDeque::new(),
+            aside: Store::default(),
             limit: 2 * threads,
             index,
             rows: 0,
         };
         let load = |table| load(&mut loader, index, indexed, &keys, table);
         let heap_tuples = table.map_or(0.0, load);
-        let (builder, rows) = loader.finish();
+        let (builder, rows, mut aside) = loader.finish();
         Phase::Linking.begin();
         let linked = Task::spawn(scope, || builder.finish())
             .wait()
             .or_raise(index);
         let plan = plan.get_or_init(|| linked);
         Phase::Writing.begin();
-        write(scope, index, fork, plan, 2 * threads);
+        write(scope, index, fork, plan, &mut aside, 2 * threads);
+        aside.close();
         (heap_tuples, rows)
     });
     arena.close();
@@ -284,7 +287,8 @@ struct Loader<'s, 'b> {
     setup: Setup,
     sample: Sample,
     batch: Option<Batch>,
-    tasks: VecDeque<Task<hnsw::Result<()>>>,
+    tasks: VecDeque<Task<hnsw::Result<Aside>>>,
+    aside: Store,
     /// Batches in flight at most.
     limit: usize,
     index: Relation,
@@ -354,7 +358,7 @@ impl<'b> Loader<'_, 'b> {
         self.collect();
         while self.tasks.len() >= self.limit {
             if let Some(task) = self.tasks.pop_front() {
-                task.wait().or_raise(self.index);
+                self.take(task);
             }
             self.collect();
         }
@@ -369,25 +373,30 @@ impl<'b> Loader<'_, 'b> {
     fn collect(&mut self) {
         for _ in 0..self.tasks.len() {
             match self.tasks.pop_front() {
-                Some(task) if task.is_done() => task.wait().or_raise(self.index),
+                Some(task) if task.is_done() => self.take(task),
                 Some(task) => self.tasks.push_back(task),
                 None => {}
             }
         }
     }
 
+    /// Waits for a batch.
+    fn take(&mut self, task: Task<hnsw::Result<Aside>>) {
+        self.aside.keep(task.wait().or_raise(self.index));
+    }
+
     /// Waits for all rows to be in the graph.
-    fn finish(mut self) -> (&'b Builder<PgArena>, u64) {
+    fn finish(mut self) -> (&'b Builder<PgArena>, u64, Store) {
         let builder = match self.builder.get() {
             Some(builder) => builder,
             None => self.start(),
         };
         self.dispatch(builder);
-        for task in self.tasks {
-            task.wait().or_raise(self.index);
+        while let Some(task) = self.tasks.pop_front() {
+            self.take(task);
         }
         progress::update(Parameter::TuplesDone, self.rows as i64);
-        (builder, self.rows)
+        (builder, self.rows, self.aside)
     }
 }
 
@@ -419,46 +428,42 @@ fn write<'b>(
     index: Relation,
     fork: Fork,
     plan: &'b Plan<'b, PgArena>,
+    aside: &mut Store,
     ahead: usize,
 ) {
     let Ok(blocks) = u32::try_from(plan.blocks()) else {
         return Err(hnsw::Error::Full).or_raise(index);
     };
     let mut runs = (0..blocks).step_by(RUN as usize).map(|first| {
+        let pages = first..blocks.min(first + RUN);
+        let vectors = aside.of(plan.needs(pages.clone()));
         Task::spawn(scope, move || {
             let encode = |block| {
                 let mut body = Body::ZERO;
-                plan.encode(block, &mut body);
+                plan.encode(block, &vectors, &mut body);
                 body
             };
-            (first..blocks.min(first + RUN))
-                .map(encode)
-                .collect::<Vec<Body>>()
+            pages.map(encode).collect::<Vec<Body>>()
         })
     });
     let mut tasks: VecDeque<_> = runs.by_ref().take(ahead).collect();
     // Logged run by run: threads encode the next ones meanwhile.
     let logged = fork == Fork::Init || index.needs_wal();
-    let mut block = 0;
+    let mut written = 0;
     while let Some(task) = tasks.pop_front() {
         let bodies = task.wait();
         tasks.extend(runs.next());
-        let first = block;
-        for body in bodies {
-            interrupts::check();
-            let buffer = Locked::extend(index, fork);
-            if buffer.block() != block {
-                raise(
-                    PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
-                    format!("index \"{}\" is not empty", index.name()),
-                );
-            }
-            buffer.fill_unlogged(&body);
-            buffer.release();
-            block += 1;
+        interrupts::check();
+        if buffer::append_unlogged(index, fork, &bodies) != written {
+            raise(
+                PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+                format!("index \"{}\" is not empty", index.name()),
+            );
         }
+        let first = written;
+        written += bodies.len() as u32;
         if logged {
-            index.log_blocks(fork, first..block);
+            index.log_blocks(fork, first..written);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! do the work. Unsafe code here reads those arguments, nothing else.
 #![allow(unsafe_code, reason = "the callback boundary")]
 
+mod aside;
 mod build;
 mod check;
 mod cost;

@@ -1,14 +1,13 @@
 //! Memory of a build: `maintenance_work_mem`, then a mapped temporary file.
 //!
 //! Beyond `maintenance_work_mem` a build goes on in a temporary file that is mapped into memory, so
-//! that the kernel decides what stays there. PostgreSQL makes and deletes the file, and counts it for
-//! `temp_file_limit`; its space is written before it is mapped, so that a full disk is an error and
-//! not a signal.
+//! that the kernel decides what stays there. Its space is written before it is mapped, so that a
+//! full disk is an error and not a signal.
 
 use super::error::{debug, raise};
+use super::temp_file::TempFile;
 use hnsw::build::Arena;
 use pgrx::PgSqlErrorCode;
-use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -27,8 +26,7 @@ pub struct PgArena {
     left: Cell<usize>,
     /// The mapping that allocations come from, and how much of it is used.
     current: RefCell<Option<(Arc<Mapping>, usize)>>,
-    file: Cell<Option<pg_sys::File>>,
-    file_size: Cell<usize>,
+    file: RefCell<Option<TempFile>>,
 }
 
 impl PgArena {
@@ -38,16 +36,14 @@ impl PgArena {
             chunk_size: (memory / 8).clamp(MEGABYTE, 64 * MEGABYTE),
             left: Cell::new(memory),
             current: RefCell::new(None),
-            file: Cell::new(None),
-            file_size: Cell::new(0),
+            file: RefCell::default(),
         }
     }
 
     /// Deletes the temporary file. After an error PostgreSQL does.
     pub fn close(self) {
-        if let Some(file) = self.file.take() {
-            // SAFETY: the file is open.
-            unsafe { pg_sys::FileClose(file) }
+        if let Some(file) = self.file.into_inner() {
+            file.close();
         }
     }
 
@@ -82,39 +78,17 @@ impl PgArena {
     }
 
     fn map_file(&self, size: usize) -> Mapping {
-        let file = self.file.get().unwrap_or_else(|| {
+        let mut file = self.file.borrow_mut();
+        let file = file.get_or_insert_with(|| {
             debug("hnsw graph exceeds maintenance_work_mem, using a temporary file".into());
-            // SAFETY: called by the backend's own thread, within a transaction.
-            let file = unsafe { pg_sys::OpenTemporaryFile(false) };
-            self.file.set(Some(file));
-            file
+            TempFile::new()
         });
-        let start = self.file_size.get();
         let zeros = vec![0u8; MEGABYTE];
-        for offset in (start..start + size).step_by(MEGABYTE) {
-            super::interrupts::check();
-            // SAFETY: the file is open, the buffer as long as said.
-            #[allow(clippy::unnecessary_cast, reason = "the types differ between versions")]
-            let written = unsafe {
-                pg_sys::FileWrite(
-                    file,
-                    zeros.as_ptr().cast_mut().cast(),
-                    MEGABYTE as _,
-                    offset as pg_sys::off_t,
-                    pg_sys::WaitEventIO::WAIT_EVENT_BUFFILE_WRITE as u32,
-                )
-            } as isize;
-            if written != MEGABYTE as isize {
-                raise(
-                    PgSqlErrorCode::ERRCODE_DISK_FULL,
-                    "could not write to the temporary file of an index build",
-                );
-            }
+        let start = file.append(&zeros);
+        for _ in 1..size / MEGABYTE {
+            file.append(&zeros);
         }
-        self.file_size.set(start + size);
-        // SAFETY: the file was written just now, so its descriptor is open.
-        let descriptor = unsafe { pg_sys::FileGetRawDesc(file) };
-        Mapping::file(size, descriptor, start)
+        Mapping::file(size, file.descriptor(), start)
     }
 }
 

@@ -30,6 +30,60 @@ pub enum Lock {
     Exclusive = pg_sys::BUFFER_LOCK_EXCLUSIVE as isize,
 }
 
+/// Adds blocks with these bodies at the end, without WAL; returns the number of the first. No
+/// other backend may do so at the same time.
+pub fn append_unlogged(relation: Relation, fork: Fork, bodies: &[Body]) -> u32 {
+    let mut first = None;
+    let mut bodies = bodies.iter();
+    while bodies.len() > 0 {
+        let buffers = pin_new(relation, fork, bodies.len());
+        for (buffer, body) in buffers.into_iter().zip(&mut bodies) {
+            // SAFETY: the buffer is pinned.
+            unsafe { ffi::LockBuffer(buffer, Lock::Exclusive as i32) };
+            let buffer = Locked(buffer);
+            first.get_or_insert_with(|| buffer.block());
+            buffer.fill_unlogged(body);
+            buffer.release();
+        }
+    }
+    first.unwrap_or_default()
+}
+
+/// Pins new blocks at the end: one at least, so many at most.
+#[cfg(feature = "pg15")]
+fn pin_new(relation: Relation, fork: Fork, _: usize) -> Vec<Buffer> {
+    let (fork, mode) = (fork as _, pg_sys::ReadBufferMode::RBM_NORMAL);
+    // SAFETY: the relation is open.
+    vec![unsafe {
+        pg_sys::ReadBufferExtended(relation.as_ptr(), fork, NEW, mode, std::ptr::null_mut())
+    }]
+}
+
+/// Pins new blocks at the end: one at least, so many at most. The file grows by all of them at
+/// once, which spares writing zeros.
+#[cfg(not(feature = "pg15"))]
+fn pin_new(relation: Relation, fork: Fork, most: usize) -> Vec<Buffer> {
+    let mut buffers = vec![pg_sys::InvalidBuffer as Buffer; most];
+    let mut count = 0;
+    // SAFETY: the relation is open, and there is room for as many buffers as are asked for.
+    unsafe {
+        pg_sys::ExtendBufferedRelBy(
+            pg_sys::BufferManagerRelation {
+                rel: relation.as_ptr(),
+                ..Default::default()
+            },
+            fork as _,
+            std::ptr::null_mut(),
+            0,
+            most as u32,
+            buffers.as_mut_ptr(),
+            &mut count,
+        );
+    }
+    buffers.truncate(count as usize);
+    buffers
+}
+
 /// A pinned and locked buffer. Without a destructor: after an error PostgreSQL releases it.
 #[must_use]
 pub struct Locked(Buffer);
@@ -117,7 +171,7 @@ impl Locked {
     }
 
     /// Fills a new page without WAL.
-    pub fn fill_unlogged(&self, body: &Body) {
+    fn fill_unlogged(&self, body: &Body) {
         // SAFETY: the buffer is locked exclusively, and `body` is not in it.
         unsafe {
             let page = self.page();

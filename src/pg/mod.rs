@@ -52,6 +52,7 @@ pub mod relation;
 pub mod result;
 pub mod row;
 pub mod store;
+pub mod temp_file;
 pub mod threads;
 #[cfg(feature = "waits")]
 pub mod waits;

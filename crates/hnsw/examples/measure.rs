@@ -4,13 +4,14 @@
 //! `build`, `insert` or `filter`: searches with conditions on key columns. The truth file holds 100 exact neighbours a query.
 
 use half::f16;
-use hnsw::build::{Batch, Builder, HeapArena};
+use hnsw::build::{Aside, Batch, Builder, HeapArena, Vectors};
 use hnsw::keys::{Filter, KeyParams, KeyValue, Row, Test};
 use hnsw::memory::MemoryStore;
 use hnsw::page::Body;
 use hnsw::query::Query;
 use hnsw::scan::{Resume, Scan, Settings};
 use hnsw::{Index, Metric, Params, Storage, Tid};
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// Key columns of the mode `filter`, numbers from 0 to 9,999: one that has nothing to do with the
@@ -118,6 +119,7 @@ fn main() {
                 .for_each(|(c, y)| *c += y / 10_000f32.min(n as f32));
         }
         let builder: Builder<HeapArena> = Builder::new(params, efc, 42, centre);
+        let aside = Mutex::new(Vectors::default());
         rayon::in_place_scope(|s| {
             for start in (0..n).step_by(256) {
                 let mut batch = Batch::new(builder.layout());
@@ -137,8 +139,12 @@ fn main() {
                     }
                 }
                 let job = builder.prepare(&HeapArena, batch).expect("memory");
-                let builder = &builder;
-                s.spawn(move |_| builder.run(job).expect("build"));
+                let (builder, aside) = (&builder, &aside);
+                s.spawn(move |_| {
+                    let Aside { block, vectors } = builder.run(job).expect("build");
+                    let mut aside = aside.lock().expect("unpoisoned");
+                    aside.insert(block, vectors);
+                });
             }
         });
         println!("graph {:.2} s", start.elapsed().as_secs_f64());
@@ -148,11 +154,12 @@ fn main() {
             return;
         }
         use rayon::prelude::*;
+        let aside = aside.into_inner().expect("unpoisoned");
         let pages: Vec<Body> = (0..plan.blocks() as u32)
             .into_par_iter()
             .map(|b| {
                 let mut body = Body::ZERO;
-                plan.encode(b, &mut body);
+                plan.encode(b, &aside, &mut body);
                 body
             })
             .collect();

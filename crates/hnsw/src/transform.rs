@@ -243,19 +243,23 @@ fn norm_f32(x: &[f32]) -> f32 {
     distance::inner_product(x, x).sqrt()
 }
 
+/// Where the hashes of records start.
+pub const HASH_START: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// Hash of a vector's bits; -0 and 0 count as equal, as they are to the type's `=`.
-pub fn hash(x: &[f32]) -> u32 {
-    hash_words(x.iter().map(|&v| if v == 0.0 { 0 } else { v.to_bits() }))
+pub fn hash(start: u64, x: &[f32]) -> u64 {
+    let words = x.iter().map(|&v| if v == 0.0 { 0 } else { v.to_bits() });
+    hash_words(start, words)
 }
 
 /// Hash of a row of words.
-pub fn hash_words(words: impl Iterator<Item = u32>) -> u32 {
-    let mut h = 0x9E37_79B9_7F4A_7C15u64;
+pub fn hash_words(start: u64, words: impl Iterator<Item = u32>) -> u64 {
+    let mut h = start;
     for word in words {
         h = (h ^ u64::from(word)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
         h ^= h >> 32;
     }
-    (h >> 16) as u32
+    h
 }
 
 /// One output of Steele, Lea and Flood's SplitMix64 for a counter.

@@ -137,9 +137,14 @@ impl Transform {
 impl Layout {
     /// Hash of a vector as it came, from its words.
     pub(crate) fn hash(&self, words: &[u32]) -> u32 {
+        (self.hash_from(transform::HASH_START, words) >> 16) as u32
+    }
+
+    /// Another hash for every `start`.
+    pub(crate) fn hash_from(&self, start: u64, words: &[u32]) -> u64 {
         match self.params.metric.only_storage() {
-            None => transform::hash(floats(words)),
-            Some(_) => transform::hash_words(words.iter().copied()),
+            None => transform::hash(start, floats(words)),
+            Some(_) => transform::hash_words(start, words.iter().copied()),
         }
     }
 

@@ -3,11 +3,11 @@
 mod common;
 
 use common::*;
-use hnsw::build::{Batch, Builder, HeapArena, Job};
+use hnsw::build::{Aside, Batch, Builder, HeapArena, Job};
 use hnsw::memory::MemoryStore;
 use hnsw::scan::Resume;
 use hnsw::{Error, Index, Metric, Storage};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 #[test]
 fn many_threads() {
@@ -76,6 +76,7 @@ fn short_batches() {
     let params = params(5, 4, Metric::L2, Storage::Float32);
     let builder: Builder<HeapArena> = Builder::new(params, 40, SEED, Vec::new());
     let mut next = 0;
+    let mut aside = HashMap::new();
     for size in [1, 0, 100, 3, 0, 196] {
         let mut batch = Batch::new(builder.layout());
         assert!(batch.is_empty());
@@ -85,20 +86,12 @@ fn short_batches() {
         }
         assert_eq!((batch.len(), batch.is_full()), (size, false));
         let job = builder.prepare(&HeapArena, batch).expect("memory");
-        builder.run(job).expect("not stopped");
+        let Aside { block, vectors } = builder.run(job).expect("not stopped");
+        aside.insert(block, vectors);
     }
     let plan = builder.finish().expect("plan");
     assert_eq!(plan.nodes(), 300);
-    let store = hnsw::memory::MemoryStore::new();
-    store.set_pages(
-        (0..plan.blocks() as u32)
-            .map(|block| {
-                let mut body = hnsw::page::Body::ZERO;
-                plan.encode(block, &mut body);
-                body
-            })
-            .collect(),
-    );
+    let store = written(&plan, &aside);
     let mut index = open(&store);
     assert_eq!(connected(&mut index).rows.len(), 300);
     assert!(recall(&mut index, &data, 50, 10, 20) > 0.95);

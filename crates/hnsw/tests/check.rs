@@ -411,10 +411,13 @@ fn codes(s: &Sample, node: NodeId) {
         });
     });
     if s.layout.lane_code == LaneCode::Edge {
+        // Builds make codes from int8 copies.
+        let exact = s.layout.params.storage == Storage::Int8;
+        let factor = if exact { 1.1 } else { 3.0 };
         finds(s, &format!("f_add {wanted}"), false, |d| {
             d.edit(node, |r| {
                 let (id, mut edge) = (r.view().neighbours()[1], r.view().edge(1));
-                edge.f_add = edge.f_add * 1.1 + 0.5;
+                edge.f_add = edge.f_add * factor + 0.5;
                 r.set_lane(1, id, &edge, false);
             });
         });

@@ -247,9 +247,9 @@ fn error_bound_of_a_stored_vector() {
 fn hashes() {
     let x = Rng::new(1).normals(30);
     let mut y = x.clone();
-    assert_eq!(hash(&x), hash(&y));
+    assert_eq!(hash(1, &x), hash(1, &y));
     y[29] += 1e-6;
-    assert_ne!(hash(&x), hash(&y));
-    assert_eq!(hash(&[0.0, 1.0]), hash(&[-0.0, 1.0]));
-    assert_ne!(hash(&[0.0, 1.0]), hash(&[1.0, 0.0]));
+    assert_ne!(hash(1, &x), hash(1, &y));
+    assert_eq!(hash(1, &[0.0, 1.0]), hash(1, &[-0.0, 1.0]));
+    assert_ne!(hash(1, &[0.0, 1.0]), hash(1, &[1.0, 0.0]));
 }

@@ -111,9 +111,9 @@ impl<A: Arena> Builder<A> {
         };
         let mut gone = vec![false; self.total() as usize];
         merged.iter().for_each(|&row| gone[row as usize] = true);
-        let mut rows: Vec<(u32, bool, u32)> = (0..self.total())
+        let mut rows: Vec<([u32; 2], bool, u32)> = (0..self.total())
             .filter(|&row| self.exists(row) && !gone[row as usize])
-            .map(|row| (self.node(row).hash, !self.node(row).leads, row))
+            .map(|row| (self.node(row).hashes, !self.node(row).leads, row))
             .collect();
         rows.par_sort_unstable();
         for like in rows.chunk_by(|a, b| a.0 == b.0).filter(|l| l.len() > 1) {

@@ -27,7 +27,9 @@ use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use distance::Kernels;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
 
@@ -71,6 +73,37 @@ pub struct Job<A: Arena> {
     block: Block<A>,
 }
 
+/// Vectors of a block as they will be stored: to be kept until pages are encoded, away from the
+/// graph, which does without them. Empty where the build computes with the stored vectors.
+#[derive(Debug, PartialEq)]
+pub struct Aside {
+    /// The number of the block.
+    pub block: usize,
+    /// The vectors, one behind the other.
+    pub vectors: Vec<u8>,
+}
+
+/// What was set aside of some blocks.
+#[derive(Clone, Default)]
+pub struct Vectors(BTreeMap<usize, Arc<Vec<u8>>>);
+
+impl Vectors {
+    /// Adds the vectors of a block.
+    pub fn insert(&mut self, block: usize, vectors: Vec<u8>) {
+        self.0.insert(block, vectors.into());
+    }
+
+    /// Whether those of a block are here.
+    pub fn contains(&self, block: usize) -> bool {
+        self.0.contains_key(&block)
+    }
+
+    /// Removes those of all blocks before this one.
+    pub fn forget_before(&mut self, block: usize) {
+        self.0 = self.0.split_off(&block);
+    }
+}
+
 /// Up to [`BATCH`] nodes.
 pub struct Block<A: Arena> {
     /// Vectors that the build computes with: int8, each followed by a [`WorkTail`], of metrics that
@@ -78,8 +111,8 @@ pub struct Block<A: Arena> {
     work: A::Bytes,
     /// Where each of them ends, if they differ in size.
     ends: Vec<u32>,
-    /// Vectors as they will be stored, where that is not `work`.
-    stored: Option<A::Bytes>,
+    /// Vectors of nodes with upper levels as they will be stored, where that is not `work`.
+    raised: Vec<u8>,
     /// What `Batch::keys` had.
     keys: A::Bytes,
     /// Lists of level 0.
@@ -98,7 +131,8 @@ struct Node {
     leads: bool,
     /// Index of its first list in `Block::upper`.
     upper: u32,
-    hash: u32,
+    /// Of the vector as it came: as records have it, and another one in every index.
+    hashes: [u32; 2],
     norm: f32,
     /// Of the stored vector.
     scale: f32,
@@ -220,10 +254,6 @@ impl<A: Arena> Builder<A> {
         let rows = batch.rows.len();
         let l = &self.layout;
         let levels: usize = batch.rows.iter().map(|r| usize::from(r.level)).sum();
-        let same = match l.params.metric.rotated() {
-            true => l.params.storage == Storage::Int8,
-            false => !matches!(l.params.storage, Storage::Float16 | Storage::Int8),
-        };
         let work = match self.work_size() {
             0 => 4 * batch.words.len(),
             size => rows * size,
@@ -231,9 +261,7 @@ impl<A: Arena> Builder<A> {
         let block = Block {
             work: arena.bytes(work)?,
             ends: Vec::new(),
-            stored: (!same)
-                .then(|| arena.bytes(rows * l.vector_size()))
-                .transpose()?,
+            raised: Vec::new(),
             keys: arena.bytes(batch.keys.len())?,
             lists: arena.words(rows * graph::stride(l))?,
             upper: arena.words(levels * graph::stride(l))?,
@@ -243,21 +271,26 @@ impl<A: Arena> Builder<A> {
     }
 
     /// Puts a batch into the graph. Called by workers; stops early after [`Self::stop`].
-    pub fn run(&self, job: Job<A>) -> Result<()> {
+    pub fn run(&self, job: Job<A>) -> Result<Aside> {
         let Job { batch, mut block } = job;
+        let mut vectors = Vec::new();
+        if self.sets_aside() {
+            vectors.reserve(batch.rows.len() * self.layout.vector_size());
+        }
         block.keys.copy_from_slice(&batch.keys);
         let (mut upper, mut start) = (0, 0);
         for (i, row) in batch.rows.iter().enumerate() {
             self.check_stop()?;
             let words = batch.words[start..row.end].to_vec();
             start = row.end;
-            let node = self.encode(&mut block, i, words, row, upper);
+            let node = self.encode(&mut block, i, words, row, upper, &mut vectors);
             block.nodes.push(node);
             upper += u32::from(row.level);
         }
         drop(batch);
         let rows = block.nodes.len() as u32;
-        let first = self.blocks.push(block) * BATCH;
+        let block = self.blocks.push(block);
+        let first = block * BATCH;
         // Nodes are numbered by block, and below NONE.
         if first + BATCH > NONE as usize {
             return Err(Error::Full);
@@ -270,7 +303,7 @@ impl<A: Arena> Builder<A> {
                 graph::insert(self, node, &mut scratch);
             }
         }
-        Ok(())
+        Ok(Aside { block, vectors })
     }
 
     /// Makes workers stop at the next row.
@@ -286,6 +319,15 @@ impl<A: Arena> Builder<A> {
         }
     }
 
+    /// Whether stored vectors are others than those that the build computes with.
+    fn sets_aside(&self) -> bool {
+        let storage = self.layout.params.storage;
+        match self.layout.params.metric.rotated() {
+            true => storage != Storage::Int8,
+            false => matches!(storage, Storage::Float16 | Storage::Int8),
+        }
+    }
+
     /// Bytes of a vector that the build computes with; 0 if they differ.
     fn work_size(&self) -> usize {
         let l = &self.layout;
@@ -295,7 +337,7 @@ impl<A: Arena> Builder<A> {
         }
     }
 
-    /// Writes row `i` of a block.
+    /// Writes row `i` of a block, and its stored vector behind `vectors`.
     fn encode(
         &self,
         block: &mut Block<A>,
@@ -303,13 +345,17 @@ impl<A: Arena> Builder<A> {
         words: Vec<u32>,
         row: &Row,
         upper: u32,
+        vectors: &mut Vec<u8>,
     ) -> Node {
-        let hash = self.layout.hash(&words);
+        let other = self.layout.hash_from(self.meta.seed, &words) as u32;
+        let hashes = [self.layout.hash(&words), other];
         let point = self.transform.point(words);
         let stored = self.layout.encode(self.kernels, &point);
-        let size = self.layout.vector_size();
-        if let Some(bytes) = &mut block.stored {
-            bytes[i * size..][..size].copy_from_slice(&stored.bytes);
+        if self.sets_aside() {
+            vectors.extend_from_slice(&stored.bytes);
+            if row.level > 0 {
+                block.raised.extend_from_slice(&stored.bytes);
+            }
         }
         if self.work_size() == 0 {
             block.ends.push(4 * row.end as u32);
@@ -330,9 +376,9 @@ impl<A: Arena> Builder<A> {
         Node {
             tid: row.tid,
             level: row.level,
-            leads: self.leads(i, hash, row.level),
+            leads: self.leads(i, hashes[0], row.level),
             upper,
-            hash,
+            hashes,
             norm: point.norm,
             scale: stored.scale,
             err: stored.err,
@@ -387,15 +433,36 @@ impl<A: Arena> Builder<A> {
         distance::prefetch(work.as_ptr(), work.len());
     }
 
-    /// A node's vector as it will be stored.
-    fn stored(&self, node: u32) -> &[u8] {
+    /// A node's vector as it will be stored; `aside` has its block if it has no upper levels.
+    fn stored<'a>(&'a self, node: u32, aside: &'a Vectors) -> &'a [u8] {
         let (block, i) = self.block(node);
         let size = self.layout.vector_size();
-        match &block.stored {
-            Some(bytes) => &bytes[i * size..][..size],
-            None if size == 0 => self.work(node),
-            None => &self.work(node)[..size],
+        if !self.sets_aside() {
+            let work = self.work(node);
+            return if size == 0 { work } else { &work[..size] };
         }
+        let raised = |node: &&Node| node.level > 0;
+        let (vectors, at) = match raised(&&block.nodes[i]) {
+            true => (
+                &block.raised,
+                block.nodes[..i].iter().filter(raised).count(),
+            ),
+            false => (&*aside.0[&(node as usize / BATCH)], i),
+        };
+        &vectors[at * size..][..size]
+    }
+
+    /// The words of a vector from which edges are encoded: its coordinates as far as the build
+    /// knows them, or what is stored.
+    fn coordinates(&self, node: u32, to: &mut Vec<u32>) {
+        to.clear();
+        let work = self.work(node);
+        if !self.layout.params.metric.rotated() {
+            return to.extend_from_slice(bytemuck::cast_slice(work));
+        }
+        let codes = bytemuck::cast_slice(&work[..self.layout.padded]);
+        to.resize(self.layout.padded, 0);
+        (self.kernels.decode_i8)(codes, self.tail(node).scale, bytemuck::cast_slice_mut(to));
     }
 
     /// Distance of two nodes in the build.
@@ -458,10 +525,18 @@ impl<A: Arena> Builder<A> {
             .find(|&other| self.same(node, other))
     }
 
-    /// Whether all that will be stored of two nodes is equal.
+    /// Whether all that will be stored of two nodes is equal: all that is in memory, which is not
+    /// more than the working copies and 64 bits of hashes, half of which differ from index to index.
     fn same(&self, a: u32, b: u32) -> bool {
-        let bits = |n: &Node| (n.hash, n.norm.to_bits(), n.scale.to_bits(), n.err.to_bits());
-        bits(self.node(a)) == bits(self.node(b)) && self.stored(a) == self.stored(b)
+        let bits = |n: &Node| {
+            (
+                n.hashes,
+                n.norm.to_bits(),
+                n.scale.to_bits(),
+                n.err.to_bits(),
+            )
+        };
+        bits(self.node(a)) == bits(self.node(b)) && self.work(a) == self.work(b)
     }
 }
 

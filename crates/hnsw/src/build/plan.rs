@@ -6,7 +6,7 @@
 //! does not reach get a lane of one that it did.
 
 use super::graph::List;
-use super::{Arena, Builder};
+use super::{Arena, BATCH, Builder, Vectors};
 use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::{ROWS_FOR_BOUNDS, write_centre};
@@ -170,8 +170,32 @@ impl<A: Arena> Plan<'_, A> {
         self.bases.len()
     }
 
-    /// The contents of a page.
-    pub fn encode(&self, block: u32, body: &mut Body) {
+    /// The blocks of the graph whose vectors, set aside, these pages need; at least one page.
+    pub fn needs(&self, pages: Range<u32>) -> Range<usize> {
+        if !self.builder.sets_aside() {
+            return 0..0;
+        }
+        // A page before the first unit counts as part of it: it may need less than is said.
+        let l = &self.builder.layout;
+        let unit = |page: u32| {
+            let at = page.saturating_sub(l.first_block());
+            let (maps, at) = match l.map_period() {
+                Some(period) => (at / period, (at % period).saturating_sub(1)),
+                None => (0, at),
+            };
+            (maps * l.mapped_units() + at / l.unit_pages()) as usize
+        };
+        let base = |unit: usize| (unit * l.slots).saturating_sub(self.uppers.len());
+        let (from, to) = (base(unit(pages.start)), base(unit(pages.end - 1) + 1));
+        let bases = &self.bases[from.min(self.bases.len())..to.min(self.bases.len())];
+        match (bases.first(), bases.last()) {
+            (Some(&first), Some(&last)) => first as usize / BATCH..last as usize / BATCH + 1,
+            _ => 0..0,
+        }
+    }
+
+    /// The contents of a page; `aside` has the blocks that it [needs](Self::needs).
+    pub fn encode(&self, block: u32, aside: &Vectors, body: &mut Body) {
         let l = &self.builder.layout;
         if block == Meta::BLOCK {
             let mut meta = self.builder.meta;
@@ -220,14 +244,14 @@ impl<A: Arena> Plan<'_, A> {
             let start = (part as usize - 1) * VECTOR_BYTES;
             let vector = self
                 .node_at(first)
-                .map_or(&[][..], |(node, _)| self.builder.stored(node));
+                .map_or(&[][..], |(node, _)| self.builder.stored(node, aside));
             let end = vector.len().min(start + VECTOR_BYTES);
             return alloc::init_vector(body, owner, vector.get(start..end).unwrap_or_default());
         }
         body.init(PageKind::Nodes);
         for slot in 0..l.slots {
             let bytes = &mut body.bytes_mut()[l.record_range(slot)];
-            self.encode_slot(first + slot, bytes);
+            self.encode_slot(first + slot, aside, bytes);
         }
     }
 
@@ -256,9 +280,9 @@ impl<A: Arena> Plan<'_, A> {
             .map(|&node| (node, 0))
     }
 
-    fn encode_slot(&self, position: usize, bytes: &mut [u8]) {
+    fn encode_slot(&self, position: usize, aside: &Vectors, bytes: &mut [u8]) {
         if let Some((node, level)) = self.node_at(position) {
-            return self.encode_record(node, level, bytes);
+            return self.encode_record(node, level, aside, bytes);
         }
         let list = position - self.uppers.len() - self.bases.len();
         if let Some(list) = self.lists.get(list) {
@@ -274,14 +298,14 @@ impl<A: Arena> Plan<'_, A> {
                     tids::slot_bytes(l, owner, next, &rows)
                 }
                 Held::Elements(range) => {
-                    let elements = &self.builder.stored(list.node)[range.clone()];
+                    let elements = &self.builder.stored(list.node, aside)[range.clone()];
                     chain::slot_bytes(l, SlotKind::Elements, owner, next, elements)
                 }
             });
         }
     }
 
-    fn encode_record(&self, node: u32, level: u8, bytes: &mut [u8]) {
+    fn encode_record(&self, node: u32, level: u8, aside: &Vectors, bytes: &mut [u8]) {
         let b = self.builder;
         let info = b.node(node);
         let mut record = RecordMut::over(&b.layout, bytes);
@@ -298,24 +322,20 @@ impl<A: Arena> Plan<'_, A> {
             scale: info.scale,
             err: info.err,
             norm: info.norm,
-            hash: info.hash,
+            hash: info.hashes[0],
             ..RecordHeader::default()
         };
         let more = self.more_of.get(&node).filter(|_| level == 0);
         let more = more.map_or(NONE, |&i| self.list_id(i));
-        record.set_vector(b.stored(node), more);
+        record.set_vector(b.stored(node, aside), more);
         record.set_sketch(self.sketch(node));
         let (mut own, mut other) = (Vec::new(), Vec::new());
-        let decode = |node, scale, to: &mut Vec<u32>| {
-            to.clear();
-            b.layout.decode(b.kernels, b.stored(node), scale, to);
-        };
-        decode(node, info.scale, &mut own);
+        b.coordinates(node, &mut own);
         for (lane, neighbour) in b.list(node, level).ids().enumerate() {
             let edge = match b.layout.lane_code {
                 LaneCode::None => EdgeCode::default(),
                 _ => {
-                    decode(neighbour, b.node(neighbour).scale, &mut other);
+                    b.coordinates(neighbour, &mut other);
                     b.layout.edge(b.kernels, &own, &other)
                 }
             };
@@ -418,7 +438,7 @@ impl<A: Arena> Plan<'_, A> {
         }
         let size = 8 * chain::capacity(l, SlotKind::Elements);
         for &node in &self.bases {
-            let end = self.builder.stored(node).len();
+            let end = self.builder.work(node).len();
             let starts = (8 * l.inline_elements()..end).step_by(size);
             for start in starts.rev() {
                 let next = self.more_of.insert(node, self.lists.len());

@@ -9,7 +9,8 @@ pub mod keyed;
 pub mod model;
 
 use distance::sparse::Columns;
-use hnsw::build::{Batch, Builder, HeapArena};
+use hnsw::build::plan::Plan;
+use hnsw::build::{Aside, Batch, Builder, HeapArena, Vectors};
 use hnsw::check::{Report, check};
 use hnsw::memory::MemoryStore;
 use hnsw::page::Body;
@@ -19,6 +20,7 @@ use hnsw::scan::{Resume, Row, Scan, Settings};
 use hnsw::transform::splitmix64;
 use hnsw::{Bits, Index, Metric, Params, Sparse, Storage, Tid, Vector};
 use keyed::Keyed;
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 pub const METRICS: [Metric; 10] = [
@@ -326,11 +328,13 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
     }
     jobs.reverse();
     let jobs = Mutex::new(jobs);
+    let aside = Mutex::new(HashMap::new());
     let work = || {
         loop {
             let job = jobs.lock().expect("unpoisoned").pop();
             let Some(job) = job else { break };
-            builder.run(job).expect("not stopped");
+            let Aside { block, vectors } = builder.run(job).expect("not stopped");
+            aside.lock().expect("unpoisoned").insert(block, vectors);
         }
     };
     // This thread is one of them.
@@ -341,9 +345,18 @@ pub fn build_with(params: Params, rows: &[Vec<f32>], threads: usize, ef: usize) 
         work();
     });
     let plan = with_threads(threads, || builder.finish()).expect("plan");
+    written(&plan, &aside.into_inner().expect("unpoisoned"))
+}
+
+/// The pages of a plan, each made from no more of what was set aside than it needs.
+pub fn written(plan: &Plan<HeapArena>, aside: &HashMap<usize, Vec<u8>>) -> MemoryStore {
     let pages = (0..plan.blocks() as u32).map(|block| {
+        let mut vectors = Vectors::default();
+        for needed in plan.needs(block..block + 1) {
+            vectors.insert(needed, aside[&needed].clone());
+        }
         let mut body = Body::ZERO;
-        plan.encode(block, &mut body);
+        plan.encode(block, &vectors, &mut body);
         body
     });
     let store = MemoryStore::new();
