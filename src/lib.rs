@@ -30,6 +30,7 @@ extern "C-unwind" fn _PG_init() {
             am::ivfflat::define();
             am::range::define();
             pg::limit::define();
+            pg::junk::define(am::is_ours);
             #[cfg(feature = "pg18")]
             am::report::explain::define();
         })

@@ -42,7 +42,7 @@ unsafe fn check(call: FunctionCallInfo) {
         snapshot,
         ..
     } = inspection;
-    if index.gives_rows_by().map(|f| f as *const ()) != Some(scan::amgettuple as *const ()) {
+    if !scan::is_ours(index) {
         let name = index.name();
         let code = PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE;
         raise(code, format!("\"{name}\" is not an hnsw index"));

@@ -62,7 +62,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             // A range that does not end the scan is checked for each row of the table.
             let leaves_out = !planner::has_range(path) || range::ends_scan(path);
             let costs = planner::costs(root, path, loop_count, leaves_out);
-            let (m, size) = planner::with_index((*path).indexinfo, |index| {
+            let (m, size) = planner::with_index((*(*path).indexinfo).indexoid, |index| {
                 let (metric, _) = metric::of(index);
                 let dims = f64::from(index.first_column().1);
                 let size = match metric.only_storage() {

@@ -21,6 +21,8 @@ pub mod settings;
 mod vacuum;
 mod validate;
 
+pub use scan::is_ours;
+
 /// The order of the operators and support functions of an operator class.
 mod support {
     /// The operator that orders rows.

@@ -142,7 +142,7 @@ unsafe fn within_distance(
 unsafe fn share(index: *mut pg_sys::IndexOptInfo, centre: Datum, radius: f64) -> Option<f64> {
     // SAFETY: the caller's promise.
     unsafe {
-        planner::with_index(index, |relation| {
+        planner::with_index((*index).indexoid, |relation| {
             let store = PgStore::new(relation);
             let index = hnsw::Index::open(&store).ok()?;
             let (_, indexed) = metric::of(relation);

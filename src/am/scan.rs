@@ -392,18 +392,19 @@ unsafe fn mark_dead(scan: &mut IndexScanDescData, started: &mut Started) {
     }
 }
 
+/// Whether rows of an index come from here: it is of `hnsw`, or of `ivfflat`.
+pub fn is_ours(index: Relation) -> bool {
+    index.gives_rows_by().map(|f| f as *const ()) == Some(amgettuple as *const ())
+}
+
 /// What a scan has done so far; `None` if it is of another access method.
 ///
 /// # Safety
 /// `scan` is an index scan that has not ended, and nothing else borrows its state.
 #[cfg(feature = "pg18")]
 pub unsafe fn report(scan: &mut IndexScanDescData) -> Option<Report> {
-    // SAFETY: the index of a scan is open, and has the routines of its access method.
-    let begins = unsafe { (*(*scan.indexRelation).rd_indam).ambeginscan }?;
-    if !std::ptr::fn_addr_eq(
-        begins,
-        ambeginscan as unsafe extern "C-unwind" fn(_, _, _) -> _,
-    ) {
+    // SAFETY: the index of a scan is open.
+    if !is_ours(unsafe { Relation::new(scan.indexRelation) }) {
         return None;
     }
     // SAFETY: ambeginscan made it.

@@ -11,6 +11,7 @@
 //! | [`heap`] | the process's own memory, and the end of it |
 //! | [`inspect`] | an index that is inspected together with its table |
 //! | [`interrupts`] | cancellation |
+//! | [`junk`] | distances that nobody reads |
 //! | [`key`] | values of key columns: as bytes, numbers and hashes |
 //! | `left_out` | conditions that the planner does not give an index in some versions |
 //! | [`limit`] | how many rows a query takes from an index scan |
@@ -40,6 +41,7 @@ mod ffi;
 pub mod heap;
 pub mod inspect;
 pub mod interrupts;
+pub mod junk;
 pub mod key;
 mod left_out;
 pub mod limit;

@@ -140,15 +140,15 @@ unsafe fn first_column(path: *mut IndexPath) -> Vec<*mut Node> {
     }
 }
 
-/// Opens an index, which the planner has locked.
+/// Opens an index.
 ///
 /// # Safety
-/// `index` is the planner's.
-pub unsafe fn with_index<R>(index: *mut IndexOptInfo, f: impl FnOnce(Relation) -> R) -> R {
+/// The planner has locked it.
+pub unsafe fn with_index<R>(index: Oid, f: impl FnOnce(Relation) -> R) -> R {
     // SAFETY: the caller's promise.
     unsafe {
         let lock = pg_sys::NoLock as i32;
-        let relation = pg_sys::index_open((*index).indexoid, lock);
+        let relation = pg_sys::index_open(index, lock);
         let result = f(Relation::new(relation));
         pg_sys::index_close(relation, lock);
         result
