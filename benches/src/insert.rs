@@ -37,6 +37,8 @@ pub fn measure(
     let fresh = dataset.more(KINDS * rounds * count);
     let mut sheet = Sheet::default();
     let mut copies = copies(server, sides, dataset, &fresh)?;
+    // Else the kernel writes the copies while the first one is measured.
+    nix::unistd::sync();
     // Before the first checkpoint: no full pages are logged.
     for round in 0..rounds {
         for at in order(copies.len(), round) {
