@@ -193,13 +193,18 @@ fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
             limit: 2 * threads,
             index,
             rows: 0,
+            done: 0,
         };
         let load = |table| load(&mut loader, index, indexed, &keys, table);
         let heap_tuples = table.map_or(0.0, load);
         let (builder, rows, mut aside) = loader.finish();
         Phase::Linking.begin();
+        let show = || {
+            let done = rows as f64 * builder.linked();
+            progress::update(Parameter::TuplesDone, done as i64);
+        };
         let linked = Task::spawn(scope, || builder.finish())
-            .wait()
+            .wait_and(show)
             .or_raise(index);
         let plan = plan.get_or_init(|| linked);
         Phase::Writing.begin();
@@ -287,12 +292,15 @@ struct Loader<'s, 'b> {
     setup: Setup,
     sample: Sample,
     batch: Option<Batch>,
-    tasks: VecDeque<Task<hnsw::Result<Aside>>>,
+    /// Batches with the workers, and their rows.
+    tasks: VecDeque<(Task<hnsw::Result<Aside>>, u64)>,
     aside: Store,
     /// Batches in flight at most.
     limit: usize,
     index: Relation,
     rows: u64,
+    /// Those that workers are done with.
+    done: u64,
 }
 
 impl<'b> Loader<'_, 'b> {
@@ -352,37 +360,35 @@ impl<'b> Loader<'_, 'b> {
         let Some(batch) = self.batch.take() else {
             return;
         };
+        let rows = batch.len() as u64;
         let job = builder.prepare(self.arena, batch).or_raise(self.index);
-        self.tasks
-            .push_back(Task::spawn(self.scope, move || builder.run(job)));
+        let task = Task::spawn(self.scope, move || builder.run(job));
+        self.tasks.push_back((task, rows));
         self.collect();
         while self.tasks.len() >= self.limit {
-            if let Some(task) = self.tasks.pop_front() {
-                self.take(task);
+            if let Some((task, rows)) = self.tasks.pop_front() {
+                self.take(task, rows);
             }
             self.collect();
         }
-        let waiting = (self.tasks.len() * hnsw::build::BATCH) as u64;
-        progress::update(
-            Parameter::TuplesDone,
-            self.rows.saturating_sub(waiting) as i64,
-        );
     }
 
     /// Takes back what is done.
     fn collect(&mut self) {
         for _ in 0..self.tasks.len() {
             match self.tasks.pop_front() {
-                Some(task) if task.is_done() => self.take(task),
-                Some(task) => self.tasks.push_back(task),
+                Some((task, rows)) if task.is_done() => self.take(task, rows),
+                Some(waiting) => self.tasks.push_back(waiting),
                 None => {}
             }
         }
     }
 
-    /// Waits for a batch.
-    fn take(&mut self, task: Task<hnsw::Result<Aside>>) {
+    /// Waits for a batch of so many rows.
+    fn take(&mut self, task: Task<hnsw::Result<Aside>>, rows: u64) {
         self.aside.keep(task.wait().or_raise(self.index));
+        self.done += rows;
+        progress::update(Parameter::TuplesDone, self.done as i64);
     }
 
     /// Waits for all rows to be in the graph.
@@ -392,10 +398,9 @@ impl<'b> Loader<'_, 'b> {
             None => self.start(),
         };
         self.dispatch(builder);
-        while let Some(task) = self.tasks.pop_front() {
-            self.take(task);
+        while let Some((task, rows)) = self.tasks.pop_front() {
+            self.take(task, rows);
         }
-        progress::update(Parameter::TuplesDone, self.rows as i64);
         (builder, self.rows, self.aside)
     }
 }

@@ -79,8 +79,14 @@ impl<T> Task<T> {
 
     /// Waits for the result. Raises an error if the query is cancelled, or if the work panicked.
     pub fn wait(self) -> T {
+        self.wait_and(|| {})
+    }
+
+    /// As [`Self::wait`], and does something now and then.
+    pub fn wait_and(self, mut meanwhile: impl FnMut()) -> T {
         loop {
             interrupts::check();
+            meanwhile();
             let result = self.0.result.lock().unwrap_or_else(PoisonError::into_inner);
             let (mut result, _) = self
                 .0

@@ -123,8 +123,9 @@ impl Arena for CountedArena {
     }
 }
 
-/// A build stopped when `finish` has done so much of its work; how much it had done in the end.
-fn finish_stopped_at(data: &[Vec<f32>], threads: usize, at: usize) -> (usize, Result<()>) {
+/// A build stopped when `finish` has done so much of its work; how much it had done in the end, and what part it
+/// said that was.
+fn finish_stopped_at(data: &[Vec<f32>], threads: usize, at: usize) -> (usize, f64, Result<()>) {
     let params = params(data[0].len(), 16, Metric::L2, Storage::Auto);
     let builder = Arc::new(Builder::new(params, 16, SEED, Vec::new()));
     let work = Arc::new(Work::default());
@@ -137,6 +138,7 @@ fn finish_stopped_at(data: &[Vec<f32>], threads: usize, at: usize) -> (usize, Re
         let job = builder.prepare(&arena, batch).expect("memory");
         builder.run(job).expect("not stopped");
     }
+    assert_eq!(builder.linked(), 0.0);
     let before = work.done.load(Ordering::Relaxed);
     let stopped = Arc::downgrade(&builder);
     let stop = move || stopped.upgrade().expect("at work").stop();
@@ -148,21 +150,24 @@ fn finish_stopped_at(data: &[Vec<f32>], threads: usize, at: usize) -> (usize, Re
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     let pool = pool.build().expect("threads");
     let result = pool.install(|| builder.finish().map(drop));
-    (work.done.load(Ordering::Relaxed) - before, result)
+    let done = work.done.load(Ordering::Relaxed) - before;
+    (done, builder.linked(), result)
 }
 
 /// Wherever `finish` is when the build is stopped, it ends with the leaf or the rows that its threads have at hand:
-/// an eightieth of the work for each.
+/// an eightieth of the work for each. What it says to have done grows with what it did.
 #[test]
 fn finish_stops_in_every_stage() {
     const STOPS: usize = 25;
     let data = clustered(3000, 16, 22);
     for threads in [1, 2] {
-        let (all, result) = finish_stopped_at(&data, threads, usize::MAX);
-        assert_eq!(result, Ok(()));
+        let (all, linked, result) = finish_stopped_at(&data, threads, usize::MAX);
+        assert_eq!((linked, result), (1.0, Ok(())));
+        let mut parts = Vec::new();
         for stop in 0..STOPS {
             let at = all * stop / STOPS;
-            let (done, result) = finish_stopped_at(&data, threads, at);
+            let (done, linked, result) = finish_stopped_at(&data, threads, at);
+            parts.push(linked);
             let (more, most) = (done - at, threads * all / 80);
             assert_eq!(result, Err(Error::Stopped), "at {at} of {all}");
             assert!(
@@ -170,5 +175,10 @@ fn finish_stops_in_every_stage() {
                 "{more} after {at} of {all}, {threads} threads"
             );
         }
+        let told = [0, STOPS / 2, STOPS - 1].map(|stop| parts[stop]);
+        assert!(
+            told[0] < 0.1 && (0.3..0.95).contains(&told[1]) && told[2] > 0.95,
+            "{parts:?}"
+        );
     }
 }

@@ -24,13 +24,14 @@ use crate::transform::splitmix64;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use std::sync::atomic::Ordering;
 
 /// Rows of a leaf at most, for each of `ef_construction`.
 const LARGEST: usize = 16;
 /// The same for all; a leaf takes four bytes for each pair.
 const LARGEST_OF_ALL: usize = 4096;
 /// Leaves that a row is in.
-const FAN: usize = 8;
+pub(super) const FAN: usize = 8;
 /// Candidates in the beam that looks for leaders.
 const EF: usize = 16;
 /// Diverse neighbours in a leaf that are looked at.
@@ -82,6 +83,7 @@ impl<A: Arena> Builder<A> {
             .try_for_each_init(Leaf::default, |scratch, leaf| {
                 self.check_stop()?;
                 self.compare(leaf, scratch);
+                self.joins.fetch_add(leaf.len() as u64, Ordering::Relaxed);
                 Ok::<_, Error>(())
             })?;
         drop(leaves);
@@ -162,6 +164,8 @@ impl<A: Arena> Builder<A> {
                 || Scratch::new(EF, self.layout.lanes),
                 |scratch, rows| {
                     self.check_stop()?;
+                    let joins = (FAN * rows.len()) as u64;
+                    self.joins.fetch_add(joins, Ordering::Relaxed);
                     Ok(rows.iter().map(|&row| joined(row, scratch)).collect())
                 },
             )

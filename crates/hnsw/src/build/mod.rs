@@ -165,6 +165,8 @@ pub struct Builder<A: Arena> {
     /// By node: those that are one with it.
     twins: Mutex<FxHashMap<u32, Vec<u32>>>,
     rows: AtomicU64,
+    /// Leaves that rows have joined, and rows of leaves that were compared.
+    joins: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -216,6 +218,7 @@ impl<A: Arena> Builder<A> {
             entry: RwLock::new(None),
             twins: Mutex::default(),
             rows: AtomicU64::new(0),
+            joins: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         }
     }
@@ -304,6 +307,16 @@ impl<A: Arena> Builder<A> {
             }
         }
         Ok(Aside { block, vectors })
+    }
+
+    /// About what part of [`Self::finish`] is done, from 0 to 1.
+    pub fn linked(&self) -> f64 {
+        if !self.layout.params.metric.centred() {
+            return 1.0;
+        }
+        let all = 2 * leaves::FAN as u64 * self.rows.load(Ordering::Relaxed);
+        let joins = self.joins.load(Ordering::Relaxed);
+        (joins as f64 / all.max(1) as f64).min(1.0)
     }
 
     /// Makes workers stop at the next row.
