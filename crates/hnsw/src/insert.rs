@@ -42,6 +42,9 @@ const LEAST_PATIENCE: usize = 8;
 /// Nodes that are asked for a lane when none of a new node's neighbours has one.
 const MAX_ASKED: usize = 1000;
 
+/// Words of candidates' vectors for which room is made beforehand, at most.
+const MOST_ROOM: usize = 1 << 20;
+
 /// The live nodes that a search on one level visited, nearest first.
 struct Candidates {
     nodes: Vec<Candidate>,
@@ -272,7 +275,10 @@ impl<S: PageStore> Index<'_, S> {
         let mut frontier = Frontier::new(ef);
         frontier.patience = LEAST_PATIENCE + ef / 4;
         entries.iter().for_each(|&id| frontier.beam.start(id));
-        let (mut nodes, mut vectors, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut nodes, mut links) = (Vec::new(), Vec::new());
+        // Room for what a search finds mostly, within reason: to grow is to copy all.
+        let room = 3 * ef * self.layout.vector_size() / size_of::<u32>();
+        let mut vectors = Vec::with_capacity(room.min(MOST_ROOM));
         search::expand(self, query, level, With::Vector, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
             if visit.header.kind == SlotKind::Node as u8 {
@@ -289,7 +295,7 @@ impl<S: PageStore> Index<'_, S> {
             }
             Ok(())
         })?;
-        nodes.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+        nodes.sort_by(|a: &Candidate, b| a.distance.total_cmp(&b.distance));
         links.sort_by(|a: &(f32, NodeId), b| a.0.total_cmp(&b.0));
         let links = links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect();
         Ok(Candidates {

@@ -97,15 +97,27 @@ impl Beam {
     /// Adds a candidate nearer than [`Self::bound`]; returns the one that it pushed out.
     #[inline]
     pub fn offer(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
-        let last = self.ids.len().checked_sub(1);
-        let pushed_out = last.filter(|_| self.ids.len() == self.capacity);
-        let pushed_out = pushed_out.map(|last| self.take(last));
+        let pushed_out = self.make_room();
         self.place(Candidate {
             distance,
             id,
             expanded: false,
         });
         pushed_out
+    }
+
+    /// Removes the farthest candidate of a full beam.
+    fn make_room(&mut self) -> Option<Candidate> {
+        if self.ids.len() < self.capacity {
+            return None;
+        }
+        let candidate = Candidate {
+            distance: self.distances.pop()?,
+            id: self.ids.pop()?,
+            expanded: self.expanded.pop()?,
+        };
+        self.cursor = self.cursor.min(self.ids.len());
+        Some(candidate)
     }
 
     /// As [`Self::offer`], for an estimate of a node that may stand in the beam already.
@@ -413,20 +425,60 @@ impl Frontier {
 
     #[inline]
     pub(crate) fn offer(&mut self, distance: f32, id: NodeId) {
-        // What overflows is far, but no less a candidate.
-        let distance = distance.min(f32::MAX);
-        let outside = match distance < self.beam.bound() {
-            true => self
-                .beam
-                .offer_estimate(distance, id)
-                .filter(|c| !c.expanded),
-            false => Some(Candidate {
-                distance,
-                id,
-                expanded: false,
-            }),
-        };
-        if let Some(candidate) = outside.filter(|c| c.distance < f32::INFINITY) {
+        let distance = at_most_far(distance);
+        if distance < self.beam.bound() {
+            self.admit(distance, id);
+        } else {
+            self.turn_away(distance, id);
+        }
+    }
+
+    /// Offers the neighbours of the node visited last at their estimates, but those that are expanded.
+    fn offer_lanes(&mut self) {
+        const LANES: usize = u32::BITS as usize;
+        for first in (0..self.visit.estimates.len()).step_by(LANES) {
+            let bound = self.beam.bound();
+            let lanes = self.visit.estimates[first..].iter().take(LANES).enumerate();
+            let all = u32::MAX >> (LANES - lanes.len());
+            // A bit for each lane, without branches: the compiler compares many at once, and most are far.
+            let bit = |(lane, &estimate)| u32::from(at_most_far(estimate) < bound) << lane;
+            let near = lanes.map(bit).fold(0, |near, bit| near | bit);
+            if self.keep_discarded > 0 {
+                for lane in ones(all & !near) {
+                    let (distance, id) = self.lane(first + lane);
+                    self.turn_away(distance, id);
+                }
+            } else {
+                self.forgotten |= near != all;
+            }
+            for lane in ones(near) {
+                let (distance, id) = self.lane(first + lane);
+                if distance >= self.beam.bound() {
+                    self.turn_away(distance, id);
+                } else if !self.visited.contains(id) {
+                    self.admit(distance, id);
+                }
+            }
+        }
+    }
+
+    fn lane(&self, lane: usize) -> (f32, NodeId) {
+        let visit = &self.visit;
+        (at_most_far(visit.estimates[lane]), visit.neighbours[lane])
+    }
+
+    #[inline]
+    fn turn_away(&mut self, distance: f32, id: NodeId) {
+        self.discard(Candidate {
+            distance,
+            id,
+            expanded: false,
+        });
+    }
+
+    fn admit(&mut self, distance: f32, id: NodeId) {
+        let pushed_out = self.beam.offer_estimate(distance, id);
+        if let Some(candidate) = pushed_out.filter(|c| !c.expanded) {
             self.discard(candidate);
         }
     }
@@ -446,9 +498,7 @@ impl Frontier {
         if distance >= beam.bound() {
             return;
         }
-        let last = beam.ids.len().checked_sub(1);
-        let pushed_out = last.filter(|_| beam.ids.len() == beam.capacity);
-        let pushed_out = pushed_out.map(|last| beam.take(last));
+        let pushed_out = beam.make_room();
         beam.place(Candidate {
             distance,
             id,
@@ -475,6 +525,22 @@ impl Frontier {
             self.forgotten = true;
         }
     }
+}
+
+/// What overflows is far, but no less a candidate.
+#[inline]
+fn at_most_far(distance: f32) -> f32 {
+    distance.min(f32::MAX)
+}
+
+/// The places of the bits that are set.
+#[inline]
+pub(crate) fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        place
+    })
 }
 
 /// Expands the beam on `level` until all of it is expanded; `found` sees every visited node.
@@ -521,23 +587,17 @@ pub fn expand<S: PageStore>(
             false => frontier.beam.settle(own),
         }
         found(&frontier.visit)?;
+        if coded {
+            frontier.offer_lanes();
+            continue;
+        }
         for lane in 0..frontier.visit.neighbours.len() {
             let neighbour = frontier.visit.neighbours[lane];
-            let distance = if coded {
-                let estimate = frontier.visit.estimates[lane].min(f32::MAX);
-                if estimate < frontier.beam.bound() && frontier.visited.contains(neighbour) {
-                    continue;
-                }
-                estimate
-            } else if !frontier.visited.insert(neighbour) {
-                continue;
-            } else {
-                match index.own_distance(query, neighbour, level)? {
-                    Some(distance) => distance,
-                    None => continue,
-                }
-            };
-            frontier.offer(distance, neighbour);
+            if frontier.visited.insert(neighbour)
+                && let Some(distance) = index.own_distance(query, neighbour, level)?
+            {
+                frontier.offer(distance, neighbour);
+            }
         }
     }
     Ok(())
