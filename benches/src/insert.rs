@@ -36,7 +36,7 @@ pub fn measure(
 ) -> Result<Sheet> {
     let fresh = dataset.more(KINDS * rounds * count);
     let mut sheet = Sheet::default();
-    let mut copies = copies(server, sides, dataset, &fresh)?;
+    let mut copies = copies(server, sides, &fresh)?;
     // Else the kernel writes the copies while the first one is measured.
     nix::unistd::sync();
     // Before the first checkpoint: no full pages are logged.
@@ -68,18 +68,14 @@ pub fn measure(
     Ok(sheet)
 }
 
-fn copies(
-    server: &Server,
-    sides: &mut [Side],
-    dataset: &Dataset,
-    fresh: &Vectors,
-) -> Result<Vec<Side>> {
+fn copies(server: &Server, sides: &mut [Side], fresh: &Vectors) -> Result<Vec<Side>> {
+    // Else inserts that are measured would write what was changed before, to have its buffers.
+    server.connect("postgres")?.batch_execute("CHECKPOINT")?;
     let mut copies = Vec::new();
     for side in sides {
         let mut copy = side.copy(server)?;
         copy.create_table(FRESH, fresh)?;
-        // What the searches of an insert read is in memory afterwards.
-        copy.search_range(BATCH, 0, dataset.queries.len())?;
+        copy.read_near(FRESH)?;
         copies.push(copy);
     }
     Ok(copies)

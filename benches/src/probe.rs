@@ -9,6 +9,9 @@ use crate::dataset::Dataset;
 use crate::searcher::{Found, Searcher};
 use crate::side::{QUERIES, Side, TABLE};
 
+/// `hnsw.ef_search` of searches that only read, more than inserts have.
+const WIDTH: u32 = 200;
+
 /// A loop over queries in the server: each a cached plan that is executed, from the vector to
 /// the last row, as a prepared statement of a client is. The vector is fetched from its table
 /// before the clock starts.
@@ -47,6 +50,18 @@ impl Side {
             ids: rows.iter().map(|row| row.get(0)).collect(),
             millis,
         })
+    }
+
+    /// Searches for the vectors of a table, or of what else may stand behind FROM, more widely than an
+    /// insert does: then what it takes to insert them is in `shared_buffers`. A database that was
+    /// copied is not.
+    pub fn read_near(&mut self, rows: &str) -> Result<()> {
+        let near = self.query("r.v", 10);
+        self.set_ef(WIDTH)?;
+        self.client.batch_execute(&format!(
+            "SELECT count(n.id) FROM {rows} r, LATERAL ({near}) n"
+        ))?;
+        self.reset_ef()
     }
 
     /// The mean latency that a client sees for all queries at the current settings.

@@ -54,7 +54,7 @@ fn prepare(copy: &mut Side, dataset: &Dataset) -> Result<()> {
          CREATE INDEX ON {TABLE} (id);
          CREATE INDEX ON {TABLE} (note)"
     ))?;
-    Ok(())
+    copy.read_near(&format!("(SELECT v FROM {TABLE} WHERE id < {ROWS})"))
 }
 
 fn run(
