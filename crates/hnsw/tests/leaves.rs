@@ -1,4 +1,4 @@
-//! Builds by leaves: what `ef_construction` does, and that they can be stopped.
+//! Builds by leaves: what `ef_construction` does, what inner product takes, and that they can be stopped.
 
 mod common;
 
@@ -6,8 +6,9 @@ use common::*;
 use hnsw::build::{Arena, BATCH, Batch, Builder, HeapArena, HeapBytes};
 use hnsw::memory::MemoryStore;
 use hnsw::record::{Record, SlotKind};
+use hnsw::scan::Resume;
 use hnsw::store::PageStore;
-use hnsw::{Error, Metric, NodeId, Result, Storage};
+use hnsw::{Error, Metric, NodeId, Result, Storage, Tid};
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -62,6 +63,40 @@ fn leaves_grow_with_ef_construction() {
         more[0] >= 0.04 && more[1] >= 0.03 && more[2] >= 0.009,
         "{shares:?}"
     );
+}
+
+/// By inner product the longest row of a direction is found, in whatever order rows come: on one line, and where long rows of
+/// thirty directions are far from each other.
+#[test]
+fn the_longest_of_a_direction_is_found() {
+    const ORDERS: usize = 6;
+    let params = params(16, 16, Metric::InnerProduct, Storage::Auto);
+    let mut rng = Rng::new(8);
+    for (directions, lengths) in [(1, 1000), (30, 100)] {
+        let directions: Vec<Vec<f32>> = (0..directions).map(|_| rng.normals(16)).collect();
+        let row = |direction: &[f32], length| direction.iter().map(|v| v * length).collect();
+        let mut data: Vec<Vec<f32>> = (1..=lengths)
+            .flat_map(|length| directions.iter().map(move |d| row(d, length as f32)))
+            .collect();
+        let mut missed = 0;
+        for order in 0..ORDERS {
+            match order {
+                0 => {}
+                1 => data.reverse(),
+                _ => (1..data.len()).for_each(|i| data.swap(i, rng.below(i + 1))),
+            }
+            let store = build(params, &data, 1);
+            let mut index = open(&store);
+            for q in &directions {
+                let mut scan = scan(&index, q, settings(200, Resume::Strict));
+                let product = |row: Tid| operator(params.metric, q, &data[row.block as usize]);
+                let found = reorder(|| scan.next(&mut index).expect("scan"), product, 1);
+                missed += usize::from(found[0].0 != exact(params.metric, &data, q, 1).0[0]);
+            }
+        }
+        let most = ORDERS * directions.len() / 60;
+        assert!(missed <= most, "{missed} missed, {lengths} lengths");
+    }
 }
 
 /// What a build does, counted by how often it comes back to the memory of a block.

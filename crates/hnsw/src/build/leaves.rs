@@ -1,7 +1,6 @@
 //! Lists of level 0 for most rows at once, from leaves of near rows.
 //!
-//! After PiPNN (arXiv 2602.21247), under L2 and cosine distance, where rows that are near to the same one are near to
-//! each other:
+//! After PiPNN (arXiv 2602.21247), for the metrics that rotate:
 //!
 //! 1. One row in `1.5 ef_construction` leads. Leaders are inserted one by one ([`graph`]) while the table is
 //!    read, on all their levels.
@@ -15,9 +14,14 @@
 //! 5. Each row asks those that it chose for a lane.
 //!
 //! Until a row has chosen, its list holds its candidates: no memory is needed for them.
+//!
+//! By inner product a short row is nobody's neighbour: those that are near to it have longer ones that are nearer to them. So
+//! in 3 and 4 there is a place for the [`CLOSE`] rows that are nearest by Euclidean distance. Through them
+//! short rows are found, and in their order.
 
 use super::graph::{self, Scratch};
 use super::{Arena, Builder, WorkTail};
+use crate::layout::Metric;
 use crate::prune;
 use crate::record::NONE;
 use crate::transform::splitmix64;
@@ -36,6 +40,8 @@ pub(super) const FAN: usize = 8;
 const EF: usize = 16;
 /// Diverse neighbours in a leaf that are looked at.
 const DIVERSE: usize = 64;
+/// Rows nearest by Euclidean distance that have a place, by inner product.
+const CLOSE: usize = 2;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
 
@@ -55,7 +61,12 @@ struct Leaf {
 impl<A: Arena> Builder<A> {
     /// Whether a node is inserted on its own while the table is read.
     pub(super) fn comes_first(&self, node: u32) -> bool {
-        !self.layout.params.metric.centred() || self.node(node).leads
+        !self.layout.params.metric.rotated() || self.node(node).leads
+    }
+
+    /// Whether long rows are near to all.
+    pub(super) fn by_product(&self) -> bool {
+        self.layout.params.metric == Metric::InnerProduct
     }
 
     /// Whether row `i` of a block leads: the first one does, and all with upper levels.
@@ -73,7 +84,7 @@ impl<A: Arena> Builder<A> {
 
     /// Puts the nodes into the graph that did not come first. Called when all batches are in.
     pub(super) fn link_rest(&self) -> Result<()> {
-        if !self.layout.params.metric.centred() {
+        if !self.layout.params.metric.rotated() {
             return Ok(());
         }
         let rows = self.merge_equal();
@@ -255,6 +266,13 @@ impl<A: Arena> Builder<A> {
                 leaf.open[nearest] = f32::INFINITY;
                 nearest = (self.kernels.cull)(&mut leaf.open, from(nearest));
             }
+            let distances = from(i).iter().copied().zip(&leaf.tails);
+            for other in self.close(distances, Some(i)) {
+                let other = (from(i)[other], rows[other]);
+                if !leaf.kept.contains(&other) {
+                    add_first(&mut leaf.kept, other, most);
+                }
+            }
             if self.node(row).leads {
                 for &(distance, id) in &leaf.kept {
                     graph::link_back(self, row, id, distance, 0);
@@ -296,10 +314,45 @@ impl<A: Arena> Builder<A> {
             chosen.swap_remove(most - 1);
             chosen.truncate(most);
         }
+        let distances = near.iter().map(|&(distance, id)| (distance, self.tail(id)));
+        for i in self.close(distances, None) {
+            if !chosen.contains(&i) {
+                add_first(&mut chosen, i, most);
+            }
+        }
         for (lane, &i) in chosen.iter().enumerate() {
             list.set(lane, near[i].1, near[i].0);
         }
         list.set_degree(chosen.len());
         chosen.len() as u8
     }
+
+    /// By inner product the rows, but `own`, that are nearest to a row by Euclidean distance, of which the distances
+    /// are given; nearest first.
+    fn close<'t>(
+        &self,
+        distances: impl Iterator<Item = (f32, &'t WorkTail)>,
+        own: Option<usize>,
+    ) -> impl Iterator<Item = usize> {
+        let mut close = [(f32::INFINITY, 0); CLOSE];
+        if self.by_product() {
+            for (i, (distance, tail)) in distances.enumerate() {
+                let square = tail.square + 2.0 * distance;
+                if square < close[CLOSE - 1].0 && Some(i) != own {
+                    close[CLOSE - 1] = (square, i);
+                    close.sort_by(|a, b| a.0.total_cmp(&b.0));
+                }
+            }
+        }
+        let found = close.into_iter().filter(|c| c.0 < f32::INFINITY);
+        found.map(|c| c.1)
+    }
+}
+
+/// Adds an item to a list of at most `most`, in the place of the last but one if need be: the last keeps its own.
+fn add_first<T>(list: &mut Vec<T>, item: T, most: usize) {
+    if list.len() == most {
+        list.remove(most - 2);
+    }
+    list.insert(0, item);
 }

@@ -311,7 +311,7 @@ impl<A: Arena> Builder<A> {
 
     /// About what part of [`Self::finish`] is done, from 0 to 1.
     pub fn linked(&self) -> f64 {
-        if !self.layout.params.metric.centred() {
+        if !self.layout.params.metric.rotated() {
             return 1.0;
         }
         let all = 2 * leaves::FAN as u64 * self.rows.load(Ordering::Relaxed);
