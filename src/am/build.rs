@@ -206,6 +206,7 @@ fn build(index: Relation, fork: Fork, table: Option<Table>) -> (f64, u64) {
         let linked = Task::spawn(scope, || builder.finish())
             .wait_and(show)
             .or_raise(index);
+        progress::update(Parameter::TuplesDone, rows as i64);
         let plan = plan.get_or_init(|| linked);
         Phase::Writing.begin();
         write(scope, index, fork, plan, &mut aside, 2 * threads);
