@@ -103,11 +103,13 @@ installcheck: installcheck-sql installcheck-isolation
 
 installcheck-sql:
 	@mkdir -p $(REGRESS_OUTPUT)/sql
-	$(PG_REGRESS) $(REGRESS_OPTIONS) --outputdir=$(REGRESS_OUTPUT)/sql --dbname=pg_hnsw_regression $(REGRESS)
+	$(PG_REGRESS) $(REGRESS_OPTIONS) --outputdir=$(REGRESS_OUTPUT)/sql --dbname=pg_hnsw_regression $(REGRESS) || \
+	    { cat $(REGRESS_OUTPUT)/sql/regression.diffs; exit 1; }
 
 installcheck-isolation:
 	@mkdir -p $(REGRESS_OUTPUT)/isolation
-	$(PG_ISOLATION_REGRESS) $(REGRESS_OPTIONS) --outputdir=$(REGRESS_OUTPUT)/isolation --dbname=pg_hnsw_isolation $(ISOLATION)
+	$(PG_ISOLATION_REGRESS) $(REGRESS_OPTIONS) --outputdir=$(REGRESS_OUTPUT)/isolation --dbname=pg_hnsw_isolation $(ISOLATION) || \
+	    { cat $(REGRESS_OUTPUT)/isolation/regression.diffs; exit 1; }
 
 packages:
 	@$(POSTGRES) packages
