@@ -276,8 +276,8 @@ impl Filtered {
                     }
                 };
                 match may_match {
-                    true => frontier.offer(distance, neighbour),
-                    false => self.steering.offer(distance, neighbour),
+                    true => frontier.offer(distance, own, neighbour),
+                    false => self.steering.offer(distance, own, neighbour),
                 }
             }
         }

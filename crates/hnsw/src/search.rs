@@ -7,8 +7,9 @@
 //! - [`descend`] finds where to start on a level: a small beam on each level above.
 //!
 //! Only expanded nodes count as visited. A node that is offered again while it waits in the beam, by another
-//! neighbour, gets the mean of both estimates, whose errors are independent; an expanded node
-//! stands at its exact distance.
+//! neighbour, gets the mean of both estimates, whose errors are independent, unless that neighbour is far nearer
+//! than the first estimate, which grows less certain with its own neighbour's distance. An expanded
+//! node stands at its exact distance.
 
 use crate::index::{Index, Visit, With};
 use crate::query::Query;
@@ -18,6 +19,9 @@ use crate::{Error, Result};
 
 /// Candidates kept on levels that are only passed through.
 const DESCENT_BEAM: usize = 1;
+
+/// What distances differ by if one node is far nearer than another.
+const FAR: f32 = 4.0;
 
 /// How often a search descends at most because a vacuum freed what it stood on.
 pub(crate) const DESCENTS: usize = 3;
@@ -120,14 +124,18 @@ impl Beam {
         Some(candidate)
     }
 
-    /// As [`Self::offer`], for an estimate of a node that may stand in the beam already.
+    /// As [`Self::offer`], for an estimate of a node that may stand in the beam already, by a neighbour of it that
+    /// is `own` away.
     #[inline]
-    fn offer_estimate(&mut self, distance: f32, id: NodeId) -> Option<Candidate> {
+    fn offer_estimate(&mut self, distance: f32, own: f32, id: NodeId) -> Option<Candidate> {
         let Some(at) = self.find(id) else {
             return self.offer(distance, id);
         };
-        if !self.expanded[at] && self.distances[at] > f32::NEG_INFINITY {
-            self.put(at, self.distances[at] / 2.0 + distance / 2.0);
+        let before = self.distances[at];
+        if !self.expanded[at] && before > f32::NEG_INFINITY {
+            let mean = before / 2.0 + distance / 2.0;
+            let far_nearer = FAR * own.abs() < before;
+            self.put(at, if far_nearer { distance } else { mean });
         }
         None
     }
@@ -423,11 +431,12 @@ impl Frontier {
         }
     }
 
+    /// Offers a neighbour of a node that is `own` away.
     #[inline]
-    pub(crate) fn offer(&mut self, distance: f32, id: NodeId) {
+    pub(crate) fn offer(&mut self, distance: f32, own: f32, id: NodeId) {
         let distance = at_most_far(distance);
         if distance < self.beam.bound() {
-            self.admit(distance, id);
+            self.admit(distance, own, id);
         } else {
             self.turn_away(distance, id);
         }
@@ -456,7 +465,7 @@ impl Frontier {
                 if distance >= self.beam.bound() {
                     self.turn_away(distance, id);
                 } else if !self.visited.contains(id) {
-                    self.admit(distance, id);
+                    self.admit(distance, self.visit.own, id);
                 }
             }
         }
@@ -476,8 +485,8 @@ impl Frontier {
         });
     }
 
-    fn admit(&mut self, distance: f32, id: NodeId) {
-        let pushed_out = self.beam.offer_estimate(distance, id);
+    fn admit(&mut self, distance: f32, own: f32, id: NodeId) {
+        let pushed_out = self.beam.offer_estimate(distance, own, id);
         if let Some(candidate) = pushed_out.filter(|c| !c.expanded) {
             self.discard(candidate);
         }
@@ -596,7 +605,7 @@ pub fn expand<S: PageStore>(
             if frontier.visited.insert(neighbour)
                 && let Some(distance) = index.own_distance(query, neighbour, level)?
             {
-                frontier.offer(distance, neighbour);
+                frontier.offer(distance, own, neighbour);
             }
         }
     }
@@ -665,7 +674,22 @@ fn best_links<S: PageStore>(
 
 #[cfg(test)]
 mod tests {
-    use super::Nearest;
+    use super::{Beam, Nearest};
+
+    #[test]
+    fn a_second_estimate() {
+        let offered = |estimates: [(f32, f32); 2]| {
+            let mut beam = Beam::new(4);
+            for (distance, own) in estimates {
+                beam.offer_estimate(distance, own, 7);
+            }
+            beam.distances[0]
+        };
+        assert_eq!(offered([(20.0, 18.0), (10.0, 9.0)]), 15.0);
+        assert_eq!(offered([(20.0, 18.0), (10.0, 4.0)]), 10.0);
+        assert_eq!(offered([(-2.0, -1.5), (-3.0, -2.5)]), -2.5);
+        assert_eq!(offered([(-2.0, -1.5), (-3.0, 0.0)]), -2.5);
+    }
 
     #[test]
     fn nearest() {

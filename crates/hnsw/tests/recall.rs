@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use hnsw::scan::Resume;
 use hnsw::{Metric, Storage};
 
 /// One index by a build and one by inserts, with the least recall that each may have.
@@ -117,4 +118,53 @@ fn few_lanes() {
             connected(&mut index);
         }
     }
+}
+
+/// Of the rows in `asked`, the part of their `k` nearest that scans from them find.
+fn recall_of_rows(data: &[Vec<f32>], asked: impl Iterator<Item = usize>, k: usize) -> f64 {
+    let params = params(3, 16, Metric::L2, Storage::Auto);
+    let store = build(params, data, 1);
+    let mut index = open(&store);
+    let (mut hits, mut all) = (0, 0);
+    for row in asked {
+        let q = &data[row];
+        let mut scan = scan(&index, q, settings(40, Resume::Strict));
+        let value = |tid: hnsw::Tid| operator(params.metric, q, &data[tid.block as usize]);
+        let found = reorder(|| scan.next(&mut index).expect("scan"), value, k);
+        let last = match k {
+            1 => 0.0,
+            _ => exact(params.metric, data, q, k).1,
+        };
+        hits += found.iter().filter(|f| f.1 <= last).count();
+        all += k;
+    }
+    hits as f64 / all as f64
+}
+
+/// On a line only two rows lead to each, and what is seen of it from afar may be off by a thousand times
+/// their distance.
+#[test]
+fn rows_on_lines() {
+    const ROWS: usize = 3000;
+    let mut rng = Rng::new(3);
+    for line in 0..24 {
+        let to = rng.normals(3);
+        let at = |i| to.iter().map(|v| v * i as f32).collect();
+        let data: Vec<Vec<f32>> = (0..ROWS).map(at).collect();
+        assert_eq!(recall_of_rows(&data, 0..ROWS, 1), 1.0, "line {line}");
+    }
+}
+
+/// Rows of a group differ by less than int8 would tell apart.
+#[test]
+fn small_groups_in_few_dimensions() {
+    let mut rng = Rng::new(4);
+    let mut data: Vec<Vec<f32>> = Vec::new();
+    for _ in 0..100 {
+        let centre = rng.normals(3);
+        let near = |_| centre.iter().map(|v| v + 0.002 * rng.normal()).collect();
+        data.extend((0..100).map(near));
+    }
+    let found = recall_of_rows(&data, (0..data.len()).step_by(11), 10);
+    assert!(found >= 0.995, "{found}");
 }
