@@ -33,6 +33,9 @@ use std::ops::Range;
 
 /// Dimensions of a code at most: FastScan sums one byte for four of them in 16 bits.
 const MAX_CODE_DIMS: usize = 1024;
+/// Coordinates up to which vectors are kept, and builds compute with them, as float32: there int8 saves
+/// little, and rows may well be nearer to each other than it tells apart.
+const FEW_DIMS: usize = 64;
 /// Elements of a sparse vector at most.
 pub const MAX_ELEMENTS: usize = 16_000;
 /// Bytes of a record's sparse vector in front of its elements.
@@ -124,6 +127,8 @@ pub struct Layout {
     pub params: Params,
     /// Coordinates of a stored vector: `dims` rounded up to 32, or 64 bits; 0 of sparse vectors.
     pub padded: usize,
+    /// Whether builds compute with int8 copies of the vectors, and make edges from them.
+    pub(crate) builds_from_int8: bool,
     /// Neighbours that a record can name.
     pub lanes: usize,
     /// What lanes keep beside ids.
@@ -270,7 +275,10 @@ impl Layout {
         [Storage::Float32, Storage::Float16]
             .into_iter()
             .map(|storage| Self::with_storage(Params { storage, ..params }))
-            .find(|l| (l.slots, l.vector_pages) == (int8.slots, int8.vector_pages))
+            .find(|l| {
+                let fits = (l.slots, l.vector_pages) == (int8.slots, int8.vector_pages);
+                l.padded <= FEW_DIMS || fits
+            })
             .unwrap_or(int8)
     }
 
@@ -339,9 +347,11 @@ impl Layout {
         let sketches = part(sketch_bytes);
         let inline_rows = ((record_size - sketches.end) / row_size).min(MAX_ROWS);
         let rows = sketches.end..sketches.end + row_size * inline_rows;
+        let is_int8 = params.storage == Storage::Int8;
         Self {
             params,
             padded,
+            builds_from_int8: params.metric.rotated() && (is_int8 || padded > FEW_DIMS),
             lanes,
             lane_code,
             code_dims,

@@ -20,7 +20,7 @@
 //! short rows are found, and in their order.
 
 use super::graph::{self, Scratch};
-use super::{Arena, Builder, WorkTail};
+use super::{Arena, Builder, WORK_TAIL, WorkTail};
 use crate::layout::Metric;
 use crate::prune;
 use crate::record::NONE;
@@ -48,7 +48,8 @@ const CHUNK: usize = 64;
 /// What a thread needs for a leaf; reused from leaf to leaf.
 #[derive(Default)]
 struct Leaf {
-    codes: Vec<i8>,
+    /// As the build computes with them, without their tails.
+    vectors: Vec<u32>,
     tails: Vec<WorkTail>,
     /// Distances of all rows from all.
     distances: Vec<f32>,
@@ -218,36 +219,52 @@ impl<A: Arena> Builder<A> {
         self.split(near_b, parts);
     }
 
-    /// Finds candidates for each row of a leaf.
-    fn compare(&self, rows: &[u32], leaf: &mut Leaf) {
-        let dims = self.layout.padded;
+    /// Computes the distances of all rows of a leaf; returns how many there are from each, those beyond its
+    /// rows infinite.
+    fn measure(&self, rows: &[u32], leaf: &mut Leaf) -> usize {
+        let size = (self.work_size() - WORK_TAIL) / 4;
         let width = rows.len().next_multiple_of(distance::CULLED);
-        leaf.codes.clear();
+        leaf.vectors.clear();
         leaf.tails.clear();
         for (i, &row) in rows.iter().enumerate() {
             if let Some(&ahead) = rows.get(i + 4) {
                 self.prefetch(ahead);
             }
-            let codes = &self.work(row)[..dims];
-            leaf.codes.extend_from_slice(bytemuck::cast_slice(codes));
+            let words = bytemuck::cast_slice(self.work(row));
+            leaf.vectors.extend_from_slice(&words[..size]);
             leaf.tails.push(*self.tail(row));
         }
-        leaf.codes.resize(width * dims, 0);
+        leaf.vectors.resize(width * size, 0);
         leaf.distances.resize(rows.len() * width, 0.0);
-        let own = &leaf.codes[..rows.len() * dims];
-        let products = bytemuck::cast_slice_mut(&mut leaf.distances);
-        (self.kernels.products_i8)(own, &leaf.codes, dims, products);
-        for (own, out) in leaf
-            .tails
-            .iter()
-            .zip(leaf.distances.chunks_exact_mut(width))
-        {
+        let own = &leaf.vectors[..rows.len() * size];
+        if self.layout.builds_from_int8 {
+            let (own, all) = (
+                bytemuck::cast_slice(own),
+                bytemuck::cast_slice(&leaf.vectors),
+            );
+            let products = bytemuck::cast_slice_mut(&mut leaf.distances);
+            (self.kernels.products_i8)(own, all, 4 * size, products);
+        }
+        for (i, out) in leaf.distances.chunks_exact_mut(width).enumerate() {
             let (out, beyond) = out.split_at_mut(rows.len());
-            for (other, out) in leaf.tails.iter().zip(out) {
-                *out = self.dot_distance(own, other, out.to_bits() as i32);
+            if self.layout.builds_from_int8 {
+                for (other, out) in leaf.tails.iter().zip(out) {
+                    *out = self.dot_distance(&leaf.tails[i], other, out.to_bits() as i32);
+                }
+            } else {
+                let from = &own[i * size..][..size];
+                for (to, out) in own.chunks_exact(size).zip(out) {
+                    *out = self.layout.between(self.kernels, from, to).min(f32::MAX);
+                }
             }
             beyond.fill(f32::INFINITY);
         }
+        width
+    }
+
+    /// Finds candidates for each row of a leaf.
+    fn compare(&self, rows: &[u32], leaf: &mut Leaf) {
+        let width = self.measure(rows, leaf);
         let most = 2 * self.layout.lanes / FAN;
         let from = |row: usize| &leaf.distances[row * width..][..width];
         for (i, &row) in rows.iter().enumerate() {

@@ -106,8 +106,8 @@ impl Vectors {
 
 /// Up to [`BATCH`] nodes.
 pub struct Block<A: Arena> {
-    /// Vectors that the build computes with: int8, each followed by a [`WorkTail`], of metrics that
-    /// rotate; else the words of the vector.
+    /// Vectors that the build computes with: of metrics that rotate int8, or float32 if they have few
+    /// dimensions, each followed by a [`WorkTail`]; else the words of the vector.
     work: A::Bytes,
     /// Where each of them ends, if they differ in size.
     ends: Vec<u32>,
@@ -139,11 +139,11 @@ struct Node {
     err: f32,
 }
 
-/// Stands behind the codes of a vector, in reach of the same prefetch.
+/// Stands behind the coordinates of a vector, in reach of the same prefetch.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct WorkTail {
-    /// Codes times this are coordinates.
+    /// Codes times this are coordinates; 1 without codes.
     scale: f32,
     /// Squared norm of the coordinates.
     square: f32,
@@ -334,10 +334,11 @@ impl<A: Arena> Builder<A> {
 
     /// Whether stored vectors are others than those that the build computes with.
     fn sets_aside(&self) -> bool {
-        let storage = self.layout.params.storage;
-        match self.layout.params.metric.rotated() {
-            true => storage != Storage::Int8,
-            false => matches!(storage, Storage::Float16 | Storage::Int8),
+        match self.layout.params.storage {
+            Storage::Float32 => self.layout.builds_from_int8,
+            Storage::Float16 => true,
+            Storage::Int8 => !self.layout.builds_from_int8,
+            _ => false,
         }
     }
 
@@ -345,7 +346,8 @@ impl<A: Arena> Builder<A> {
     fn work_size(&self) -> usize {
         let l = &self.layout;
         match l.params.metric.rotated() {
-            true => l.padded + WORK_TAIL,
+            true if l.builds_from_int8 => l.padded + WORK_TAIL,
+            true => 4 * l.padded + WORK_TAIL,
             false => l.words() * 4,
         }
     }
@@ -375,16 +377,23 @@ impl<A: Arena> Builder<A> {
         }
         let range = self.work_range(block, i);
         let work = &mut block.work[range];
-        if !self.layout.params.metric.rotated() {
-            work.copy_from_slice(bytemuck::cast_slice(&point.words));
-        } else {
+        if self.layout.params.metric.rotated() {
+            let (vector, tail) = work.split_at_mut(work.len() - WORK_TAIL);
             let y = floats(&point.words);
-            let (codes, tail) = work.split_at_mut(self.layout.padded);
-            let codes: &mut [i8] = bytemuck::cast_slice_mut(codes);
-            let scale = distance::quantize::i8_scale(y);
-            distance::quantize::encode_i8(y, scale, codes);
-            let square = scale * scale * (self.kernels.dot_i8)(codes, codes) as f32;
-            tail.copy_from_slice(bytemuck::bytes_of(&WorkTail { scale, square }));
+            let tail: &mut WorkTail = bytemuck::from_bytes_mut(tail);
+            *tail = if self.layout.builds_from_int8 {
+                let codes: &mut [i8] = bytemuck::cast_slice_mut(vector);
+                let scale = distance::quantize::i8_scale(y);
+                distance::quantize::encode_i8(y, scale, codes);
+                let square = scale * scale * (self.kernels.dot_i8)(codes, codes) as f32;
+                WorkTail { scale, square }
+            } else {
+                vector.copy_from_slice(bytemuck::cast_slice(y));
+                let square = (self.kernels.inner_product)(y, y);
+                WorkTail { scale: 1.0, square }
+            };
+        } else {
+            work.copy_from_slice(bytemuck::cast_slice(&point.words));
         }
         Node {
             tid: row.tid,
@@ -470,12 +479,21 @@ impl<A: Arena> Builder<A> {
     fn coordinates(&self, node: u32, to: &mut Vec<u32>) {
         to.clear();
         let work = self.work(node);
-        if !self.layout.params.metric.rotated() {
-            return to.extend_from_slice(bytemuck::cast_slice(work));
+        if !self.layout.builds_from_int8 {
+            return to.extend_from_slice(self.words(work));
         }
         let codes = bytemuck::cast_slice(&work[..self.layout.padded]);
         to.resize(self.layout.padded, 0);
         (self.kernels.decode_i8)(codes, self.tail(node).scale, bytemuck::cast_slice_mut(to));
+    }
+
+    /// The words of a vector that the build computes with, if these are no codes.
+    fn words<'a>(&self, work: &'a [u8]) -> &'a [u32] {
+        let tail = match self.layout.params.metric.rotated() {
+            true => WORK_TAIL,
+            false => 0,
+        };
+        bytemuck::cast_slice(&work[..work.len() - tail])
     }
 
     /// Distance of two nodes in the build.
@@ -486,10 +504,9 @@ impl<A: Arena> Builder<A> {
     /// Distance of two vectors that the build computes with.
     #[inline]
     fn work_distance(&self, a: &[u8], b: &[u8]) -> f32 {
-        if !self.layout.params.metric.rotated() {
-            let words = |work| bytemuck::cast_slice::<u8, u32>(work);
-            let d = self.layout.between(self.kernels, words(a), words(b));
-            return d.min(f32::MAX);
+        if !self.layout.builds_from_int8 {
+            let (a, b) = (self.words(a), self.words(b));
+            return self.layout.between(self.kernels, a, b).min(f32::MAX);
         }
         let (a, m) = a.split_at(self.layout.padded);
         let (b, n) = b.split_at(self.layout.padded);
@@ -514,9 +531,10 @@ impl<A: Arena> Builder<A> {
         }
     }
 
-    /// What stands behind a node's codes, under metrics that rotate.
+    /// What stands behind a node's coordinates, under metrics that rotate.
     fn tail(&self, node: u32) -> &WorkTail {
-        bytemuck::from_bytes(&self.work(node)[self.layout.padded..])
+        let work = self.work(node);
+        bytemuck::from_bytes(&work[work.len() - WORK_TAIL..])
     }
 
     /// The first of the nodes `near`, in order of their distances from `node`, that is to be one

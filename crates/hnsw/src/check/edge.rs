@@ -1,6 +1,6 @@
 //! Whether what a lane keeps follows from the two vectors: computed again, plainly, in double precision.
 //!
-//! Inserts make it from the stored vectors, builds from their int8 copies of the vectors. So where int8
+//! Inserts make it from the stored vectors, builds from their copies of the vectors, mostly int8. So where that
 //! is not what is stored, each coordinate may have been off by a half step of such a copy. Steps
 //! are rounded to one by one, so that of sums over coordinates they cancel, but for [`DEVIATIONS`].
 
@@ -28,13 +28,16 @@ pub fn problem(layout: &Layout, from: &[u32], to: &[u32], edge: &EdgeCode) -> Op
     }
 }
 
-/// How far a coordinate may be off that has gone through an int8 copy, and a float16 one.
+/// How far a coordinate may be off between what a build computes with and what is stored.
 fn half_step(layout: &Layout, x: &[f32]) -> f64 {
     let max = x.iter().fold(0.0f32, |max, x| max.max(x.abs()));
-    match layout.params.storage {
-        Storage::Int8 => 0.0,
-        _ => f64::from(max) * (0.5 / 127.0 + 1.0 / 2048.0),
-    }
+    let (int8, float16) = (0.5 / 127.0, 1.0 / 2048.0);
+    let steps = match (layout.params.storage, layout.builds_from_int8) {
+        (Storage::Int8, _) | (Storage::Float32, false) => 0.0,
+        (_, false) => float16,
+        (_, true) => int8 + float16,
+    };
+    f64::from(max) * steps
 }
 
 fn edge_problem(layout: &Layout, u: &[f32], v: &[f32], edge: &EdgeCode) -> Option<&'static str> {
