@@ -1,6 +1,7 @@
 //! Time of each kernel of each instruction set of this CPU, per call.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use distance::rank::Ranking;
 use distance::{all_kernels, fastscan};
 use std::hint::black_box as bb;
 use std::time::Duration;
@@ -78,7 +79,20 @@ fn kernels(c: &mut Criterion) {
             let mut x = vec![0.0; n];
             bench("hadamard", n, &mut || (k.hadamard)(bb(&mut x)));
         }
-        let (mut own, other) = (values(512), values(512));
+        let (products, scales) = (vec![5; 512], values(512));
+        let ranking = Ranking::up_to(10.0);
+        let mut own = vec![0; 512];
+        bench("ranks", 512, &mut || {
+            (k.ranks)(
+                bb(&products),
+                &scales,
+                &scales,
+                bb((2.0, -2.0)),
+                ranking,
+                &mut own,
+            );
+        });
+        let other = own.clone();
         bench("cull", 512, &mut || {
             bb((k.cull)(bb(&mut own), bb(&other)));
         });

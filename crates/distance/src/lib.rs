@@ -33,6 +33,7 @@ mod neon;
 mod portable;
 mod prefetch;
 pub mod quantize;
+pub mod rank;
 mod simd;
 pub mod sparse;
 
@@ -91,10 +92,20 @@ pub struct Kernels {
     /// [`Self::dot_i8`] of each code in `a` with each in `b`, which stand one behind the other, `d`
     /// long each, a multiple of 4: those of the first in `a` first.
     pub products_i8: fn(a: &[i8], b: &[i8], d: usize, out: &mut [i32]),
-    /// Makes each number of `own` infinite that is above the one at the same place of `other`;
-    /// returns where the least of the others is, the first one if all are infinite. Both have a multiple of
-    /// [`CULLED`] numbers, none of them NaN.
-    pub cull: fn(own: &mut [f32], other: &[f32]) -> usize,
+    /// Ranks of the distances `base + squares_i + factor * scales_i * products_i`, where `terms` are `base` and
+    /// `factor`; see [`mod@rank`].
+    pub ranks: fn(
+        products: &[i32],
+        scales: &[f32],
+        squares: &[f32],
+        terms: (f32, f32),
+        ranking: rank::Ranking,
+        out: &mut [i16],
+    ),
+    /// Puts each rank of `own` that is above the one at the same place of `other` to [`rank::BEYOND`];
+    /// returns where the least of the others is first, 0 if there is none. Both have a multiple of
+    /// [`rank::CULLED`] ranks, at most [`rank::MOST_CULLED`].
+    pub cull: fn(own: &mut [i16], other: &[i16]) -> usize,
     /// `out_i = f16(x_i * inv_scale)` as IEEE half bits, rounded to nearest even.
     pub encode_f16: fn(x: &[f32], inv_scale: f32, out: &mut [u16]),
     /// `out_i = scale * x_i`, `x` as IEEE half bits.
@@ -145,9 +156,6 @@ pub struct EdgeSums {
     /// `sum u_i * (r_i >= 0 ? 1 : -1)` over the first `dc` coordinates.
     pub dot_u: f32,
 }
-
-/// How many numbers [`Kernels::cull`] takes at a time.
-pub const CULLED: usize = 16;
 
 /// Greatest length [`Kernels::dot_i8`] takes; its intermediate sums then fit an `i32`.
 pub const MAX_DOT_I8: usize = 16_384;

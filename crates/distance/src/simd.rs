@@ -9,7 +9,8 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
-use crate::{CULLED, EdgeSums, MAX_DOT_I8};
+pub(crate) use crate::rank::{cull, ranks};
+use crate::{EdgeSums, MAX_DOT_I8};
 
 /// Most lanes of any implementation.
 const MAX_LANES: usize = 16;
@@ -259,36 +260,6 @@ pub(crate) fn check_products_i8(a: &[i8], b: &[i8], d: usize, out: &[i32]) -> us
     assert!(a.len() == rows * d && b.len() == columns * d && out.len() == rows * columns);
     // No chunk of `out` is empty, also where there are no columns.
     columns.max(1)
-}
-
-/// Sixteen at a time, by arrays that the compiler turns into vectors.
-///
-/// # Safety
-/// None is needed; the table of kernels asks for it.
-#[inline(always)]
-pub(crate) unsafe fn cull<S: Simd>(own: &mut [f32], other: &[f32]) -> usize {
-    assert!(own.len() == other.len() && own.len().is_multiple_of(CULLED));
-    let mut least = [f32::INFINITY; CULLED];
-    let mut at = [0u32; CULLED];
-    let (own, _) = own.as_chunks_mut::<CULLED>();
-    let (other, _) = other.as_chunks::<CULLED>();
-    for (i, (own, other)) in own.iter_mut().zip(other).enumerate() {
-        for lane in 0..CULLED {
-            let x = match other[lane] < own[lane] {
-                true => f32::INFINITY,
-                false => own[lane],
-            };
-            own[lane] = x;
-            let nearer = x < least[lane];
-            least[lane] = if nearer { x } else { least[lane] };
-            at[lane] = if nearer { i as u32 } else { at[lane] };
-        }
-    }
-    let lane = (0..CULLED).fold(0, |best, lane| match least[lane] < least[best] {
-        true => lane,
-        false => best,
-    });
-    at[lane] as usize * CULLED + lane
 }
 
 #[inline(always)]
@@ -629,7 +600,11 @@ macro_rules! kernel_table {
             l1_i8: l1_scaled::<$S, i8>(q: &[f32], x: &[i8], s: f32) -> f32,
             dot_i8: dot_i8::<$S>(a: &[i8], b: &[i8]) -> i32,
             products_i8: products_i8::<$S>(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) -> (),
-            cull: cull::<$S>(own: &mut [f32], other: &[f32]) -> usize,
+            ranks: ranks::<$S>(
+                products: &[i32], scales: &[f32], squares: &[f32],
+                terms: (f32, f32), ranking: $crate::rank::Ranking, out: &mut [i16]
+            ) -> (),
+            cull: cull::<$S>(own: &mut [i16], other: &[i16]) -> usize,
             encode_f16: encode_f16::<$S>(x: &[f32], s: f32, out: &mut [u16]) -> (),
             decode_f16: decode::<$S, u16>(x: &[u16], s: f32, out: &mut [f32]) -> (),
             encode_i8: encode_i8::<$S>(x: &[f32], s: f32, out: &mut [i8]) -> (),

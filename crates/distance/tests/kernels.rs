@@ -1,5 +1,6 @@
 //! Every kernel of every instruction set of this CPU against a scalar `f64` reference.
 
+use distance::rank::{BEYOND, Ranking};
 use distance::{EdgeSums, Kernels, MAX_DOT_I8, all_kernels, bf16_round, bf16_to_f32, fastscan};
 use half::f16;
 use proptest::prelude::*;
@@ -172,22 +173,72 @@ fn products() {
 fn cull() {
     each(|k| {
         let mut r = Random(5);
-        for n in [16, 32, 112, 512] {
-            let own: Vec<f32> = r.f32s(n)[..n].iter().map(|x| x.round()).collect();
-            let other: Vec<f32> = r.f32s(n)[..n].iter().map(|x| x.round()).collect();
-            let want: Vec<f32> = zip(&own, &other)
-                .map(|(&x, &y)| if y < x { f32::INFINITY } else { x })
+        for n in [32, 64, 224, 512] {
+            let mut ranks = || -> Vec<i16> { r.bytes(n)[..n].iter().map(|&x| x.into()).collect() };
+            let (mut left, other) = (ranks(), ranks());
+            let want: Vec<i16> = zip(&left, &other)
+                .map(|(&x, &y)| if y < x { BEYOND } else { x })
                 .collect();
-            let mut left = own;
             let at = (k.cull)(&mut left, &other);
             assert_eq!(left, want, "{}", k.name);
-            let least = want.iter().copied().fold(f32::INFINITY, f32::min);
-            assert_eq!(left[at], least, "{}", k.name);
+            assert_eq!(Some(&left[at]), want.iter().min(), "{}", k.name);
         }
-        let mut all = [1.0; 32];
-        assert_eq!((k.cull)(&mut all, &[0.0; 32]), 0, "{}", k.name);
-        assert_eq!(all, [f32::INFINITY; 32], "{}", k.name);
+        let mut all = [1; 64];
+        assert_eq!((k.cull)(&mut all, &[0; 64]), 0, "{}", k.name);
+        assert_eq!(all, [BEYOND; 64], "{}", k.name);
         assert_eq!((k.cull)(&mut [], &[]), 0, "{}", k.name);
+    });
+}
+
+/// Ranks are in the order of distances that differ by a thousandth, down to 2^-31 of the largest.
+#[test]
+fn order_of_ranks() {
+    for largest in [1e-20, 0.37, 1.0, 1e9, f32::MAX] {
+        let ranking = Ranking::up_to(largest);
+        let mut distance = largest;
+        while distance > largest * 2f32.powi(-31) {
+            let less = distance * 0.999;
+            assert!(
+                ranking.of(less) < ranking.of(distance),
+                "{less} of {largest}"
+            );
+            distance *= 0.9;
+        }
+        assert!(ranking.of(largest) < BEYOND);
+        for far in [f32::NAN, f32::INFINITY, f32::MAX] {
+            assert_eq!(ranking.of(far), BEYOND - 1);
+        }
+        for near in [-1.0, 0.0, -f32::INFINITY] {
+            assert_eq!(ranking.of(near), 0);
+        }
+    }
+}
+
+/// All ranks at once are as one by one.
+#[test]
+fn ranks() {
+    each(|k| {
+        let mut r = Random(6);
+        for n in [0, 1, 15, 16, 100] {
+            let (scales, squares) = (r.f32s(n)[..n].to_vec(), r.f32s(n)[..n].to_vec());
+            let products: Vec<i32> = r.bytes(n)[..n].iter().map(|&x| x.into()).collect();
+            let (base, factor) = (3.0, -0.01);
+            let ranking = Ranking::up_to(4.0);
+            let mut out = vec![0; n];
+            (k.ranks)(
+                &products,
+                &scales,
+                &squares,
+                (base, factor),
+                ranking,
+                &mut out,
+            );
+            for i in 0..n {
+                let product = factor * scales[i] * products[i] as f32;
+                let distance = base + squares[i] + product;
+                assert_eq!(out[i], ranking.of(distance), "{}", k.name);
+            }
+        }
     });
 }
 

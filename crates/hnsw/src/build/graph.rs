@@ -63,6 +63,13 @@ impl<'a> List<'a> {
         self.words[0].store(lock | degree as u32, Ordering::Release);
     }
 
+    /// Keeps numbers for a node that is not in the graph, in the places of ids.
+    pub fn keep(self, numbers: &[u32]) {
+        for (word, &number) in self.words[1..].iter().zip(numbers) {
+            word.store(number, Ordering::Relaxed);
+        }
+    }
+
     /// Adds candidates for the list of a node that is not in the graph: ids without distances.
     pub fn note(self, ids: &[u32]) {
         let count = self.words[0].fetch_add(ids.len() as u32, Ordering::Relaxed) as usize;

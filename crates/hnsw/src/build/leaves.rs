@@ -13,21 +13,24 @@
 //!    list, and its candidates ask it for a lane.
 //! 5. Each row asks those that it chose for a lane.
 //!
-//! Until a row has chosen, its list holds its candidates: no memory is needed for them.
+//! Until a row has chosen, its list holds its candidates, and before that the leaves that it joins: no memory is
+//! needed for them.
 //!
 //! By inner product a short row is nobody's neighbour: those that are near to it have longer ones that are nearer to them. So
 //! in 3 and 4 there is a place for the [`CLOSE`] rows that are nearest by Euclidean distance. Through them
 //! short rows are found, and in their order.
 
 use super::graph::{self, Scratch};
-use super::{Arena, Builder, WORK_TAIL, WorkTail};
+use super::{Arena, Builder, WORK_TAIL};
 use crate::layout::Metric;
 use crate::prune;
 use crate::record::NONE;
 use crate::transform::splitmix64;
 use crate::{Error, Result};
+use distance::rank::{BEYOND, CULLED, Ranking};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 /// Rows of a leaf at most, for each of `ef_construction`.
@@ -45,18 +48,34 @@ const CLOSE: usize = 2;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
 
+/// The rows of all leaves, one leaf behind the other, and where each is.
+struct Leaves {
+    members: Vec<u32>,
+    parts: Vec<Range<usize>>,
+}
+
+/// Rows of a leaf whose products are computed at a time: as many as stay in the cache until they are ranks.
+const STRIP: usize = 32;
+
 /// What a thread needs for a leaf; reused from leaf to leaf.
 #[derive(Default)]
 struct Leaf {
     /// As the build computes with them, without their tails.
     vectors: Vec<u32>,
-    tails: Vec<WorkTail>,
-    /// Distances of all rows from all.
+    scales: Vec<f32>,
+    squares: Vec<f32>,
+    /// Products of the codes of a few rows with those of all.
+    products: Vec<i32>,
+    /// Distances from one row, where they are needed beside their ranks or are not computed from products of codes.
     distances: Vec<f32>,
-    /// Those from one row, of rows that may still become its candidates.
-    open: Vec<f32>,
+    /// Ranks of the distances of all rows from all.
+    ranks: Vec<i16>,
+    /// Of each row those nearest by Euclidean distance, by inner product.
+    close: Vec<[Option<usize>; CLOSE]>,
+    /// Ranks of those from one row that may still become its candidates.
+    open: Vec<i16>,
     /// Candidates of a row.
-    kept: Vec<(f32, u32)>,
+    kept: Vec<u32>,
 }
 
 impl<A: Arena> Builder<A> {
@@ -89,13 +108,14 @@ impl<A: Arena> Builder<A> {
             return Ok(());
         }
         let rows = self.merge_equal();
-        let (order, leaves) = self.leaves(&rows)?;
+        let (order, leaves) = self.leaves(rows)?;
         leaves
+            .parts
             .par_iter()
-            .try_for_each_init(Leaf::default, |scratch, leaf| {
+            .try_for_each_init(Leaf::default, |scratch, part| {
                 self.check_stop()?;
-                self.compare(leaf, scratch);
-                self.joins.fetch_add(leaf.len() as u64, Ordering::Relaxed);
+                self.compare(&leaves.members[part.clone()], scratch);
+                self.joins.fetch_add(part.len() as u64, Ordering::Relaxed);
                 Ok::<_, Error>(())
             })?;
         drop(leaves);
@@ -151,113 +171,173 @@ impl<A: Arena> Builder<A> {
     }
 
     /// The rows, near ones together, and the leaves that they are in.
-    fn leaves(&self, rows: &[u32]) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
-        let leaders: Vec<u32> = rows
-            .iter()
-            .copied()
-            .filter(|&row| self.node(row).leads)
-            .collect();
+    fn leaves(&self, rows: Vec<u32>) -> Result<(Vec<u32>, Leaves)> {
+        let leads = |row: &u32| self.node(*row).leads;
+        let leaders: Vec<u32> = rows.iter().copied().filter(leads).collect();
         let leaf_of: FxHashMap<u32, u32> = leaders.iter().copied().zip(0..).collect();
-        let joined = |row: u32, scratch: &mut Scratch| {
-            let own = leaf_of.get(&row).map(|_| row);
-            let near = graph::nearest(self, row, scratch);
-            let near = own
-                .into_iter()
-                .chain(near.into_iter().map(|(_, leader)| leader));
+        let near = |row: u32, scratch: &mut Scratch| {
+            let near = graph::nearest(self, row, scratch).into_iter();
+            let near = near.map(|(_, leader)| leader);
+            let own = leads(&row).then_some(row);
+            let mut joined = own.into_iter().chain(near).map(|row| leaf_of[&row]);
+            [(); FAN].map(|()| joined.next().unwrap_or(NONE))
+        };
+        let scratch = || Scratch::new(EF, self.layout.lanes);
+        let of_leaders = leaders.par_iter().map_init(scratch, |scratch, &row| {
+            self.check_stop()?;
+            Ok(near(row, scratch))
+        });
+        let of_leaders: Vec<[u32; FAN]> = of_leaders.collect::<Result<_>>()?;
+        rows.par_chunks(CHUNK)
+            .try_for_each_init(scratch, |scratch, rows| {
+                self.check_stop()?;
+                for &row in rows.iter().filter(|row| !leads(row)) {
+                    self.list(row, 0).keep(&near(row, scratch));
+                }
+                let joins = (FAN * rows.len()) as u64;
+                self.joins.fetch_add(joins, Ordering::Relaxed);
+                Ok::<_, Error>(())
+            })?;
+        let joined = |row: u32| {
             let mut joined = [NONE; FAN];
-            for (joined, leader) in joined.iter_mut().zip(near) {
-                *joined = leaf_of[&leader];
+            if leads(&row) {
+                joined = of_leaders[leaf_of[&row] as usize];
+            } else {
+                let list = self.list(row, 0);
+                (0..FAN).for_each(|lane| joined[lane] = list.id(lane));
             }
             joined
         };
-        let joined: Vec<Vec<[u32; FAN]>> = rows
-            .par_chunks(CHUNK)
-            .map_init(
-                || Scratch::new(EF, self.layout.lanes),
-                |scratch, rows| {
-                    self.check_stop()?;
-                    let joins = (FAN * rows.len()) as u64;
-                    self.joins.fetch_add(joins, Ordering::Relaxed);
-                    Ok(rows.iter().map(|&row| joined(row, scratch)).collect())
-                },
-            )
-            .collect::<Result<_>>()?;
-        let mut own: Vec<Vec<u32>> = vec![Vec::new(); leaders.len()];
-        let mut leaves = own.clone();
-        for (&row, joined) in rows.iter().zip(joined.iter().flatten()) {
-            own[joined[0] as usize].push(row);
-            let joined = joined.iter().filter(|&&leaf| leaf != NONE);
-            joined.for_each(|&leaf| leaves[leaf as usize].push(row));
+        // The leaders that one knows are in its leaf too, so that of its rows the nearest to each of them leads there.
+        let known = |leaf: u32| {
+            let known = self.list(leaders[leaf as usize], 0).ids();
+            known.filter(move |&leader| !joined(leader).contains(&leaf))
+        };
+        let mut ends = vec![0; leaders.len()];
+        for &row in &rows {
+            let joined = joined(row).into_iter().filter(|&leaf| leaf != NONE);
+            joined.for_each(|leaf| ends[leaf as usize] += 1);
         }
-        let mut small = Vec::with_capacity(leaves.len());
-        for (mut leaf, &leader) in leaves.into_iter().zip(&leaders) {
-            // The leaders that this one knows, so that of its rows the nearest to each of them leads there.
-            leaf.extend(self.list(leader, 0).ids());
-            leaf.sort_unstable();
-            leaf.dedup();
-            self.split(leaf, &mut small);
+        let mut all = 0;
+        for (leaf, end) in ends.iter_mut().enumerate() {
+            let count = *end + known(leaf as u32).count();
+            *end = all;
+            all += count;
         }
-        Ok((own.concat(), small))
+        let mut members = vec![NONE; all];
+        let mut add = |leaf: u32, row: u32| {
+            let end = &mut ends[leaf as usize];
+            members[*end] = row;
+            *end += 1;
+        };
+        for &row in &rows {
+            let joined = joined(row).into_iter().filter(|&leaf| leaf != NONE);
+            joined.for_each(|leaf| add(leaf, row));
+        }
+        for leaf in 0..leaders.len() as u32 {
+            known(leaf).for_each(|leader| add(leaf, leader));
+        }
+        let mut order = Vec::with_capacity(rows.len());
+        drop(rows);
+        let (mut parts, mut start) = (Vec::new(), 0);
+        for (leaf, end) in (0..).zip(ends) {
+            let rows = &mut members[start..end];
+            rows.sort_unstable();
+            let own = rows.iter().copied();
+            order.extend(own.filter(|&row| joined(row)[0] == leaf));
+            self.split(rows, start, &mut parts);
+            start = end;
+        }
+        Ok((order, Leaves { members, parts }))
     }
 
-    /// Splits a leaf until no part is larger than they may be.
-    fn split(&self, leaf: Vec<u32>, parts: &mut Vec<Vec<u32>>) {
+    /// Splits a leaf, which begins at `start`, until no part is larger than they may be.
+    fn split(&self, leaf: &mut [u32], start: usize, parts: &mut Vec<Range<usize>>) {
         if leaf.len() <= self.largest_leaf() {
-            return parts.push(leaf);
+            return parts.push(start..start + leaf.len());
         }
-        let middle = leaf.len() / 2;
+        let mut middle = leaf.len() / 2;
         let (a, b) = (leaf[0], leaf[middle]);
         let (near_a, near_b): (Vec<u32>, Vec<u32>) = leaf
             .iter()
             .partition(|&&row| self.distance(row, a) < self.distance(row, b));
-        if near_a.len().min(near_b.len()) < leaf.len() / 8 {
-            let (a, b) = leaf.split_at(middle);
-            self.split(a.to_vec(), parts);
-            return self.split(b.to_vec(), parts);
+        if near_a.len().min(near_b.len()) >= leaf.len() / 8 {
+            middle = near_a.len();
+            leaf.copy_from_slice(&[near_a, near_b].concat());
         }
-        self.split(near_a, parts);
-        self.split(near_b, parts);
+        let (a, b) = leaf.split_at_mut(middle);
+        self.split(a, start, parts);
+        self.split(b, start + middle, parts);
     }
 
-    /// Computes the distances of all rows of a leaf; returns how many there are from each, those beyond its
-    /// rows infinite.
+    /// Reads the rows of a leaf and ranks all their distances; returns how many ranks there are from each row, of
+    /// which those beyond the rows are of no candidates.
     fn measure(&self, rows: &[u32], leaf: &mut Leaf) -> usize {
         let size = (self.work_size() - WORK_TAIL) / 4;
-        let width = rows.len().next_multiple_of(distance::CULLED);
+        let width = rows.len().next_multiple_of(CULLED);
         leaf.vectors.clear();
-        leaf.tails.clear();
+        leaf.scales.clear();
+        leaf.squares.clear();
         for (i, &row) in rows.iter().enumerate() {
             if let Some(&ahead) = rows.get(i + 4) {
                 self.prefetch(ahead);
             }
             let words = bytemuck::cast_slice(self.work(row));
             leaf.vectors.extend_from_slice(&words[..size]);
-            leaf.tails.push(*self.tail(row));
+            let tail = self.tail(row);
+            leaf.scales.push(tail.scale);
+            leaf.squares.push(tail.square);
         }
         leaf.vectors.resize(width * size, 0);
-        leaf.distances.resize(rows.len() * width, 0.0);
-        let own = &leaf.vectors[..rows.len() * size];
-        if self.layout.builds_from_int8 {
-            let (own, all) = (
-                bytemuck::cast_slice(own),
-                bytemuck::cast_slice(&leaf.vectors),
-            );
-            let products = bytemuck::cast_slice_mut(&mut leaf.distances);
-            (self.kernels.products_i8)(own, all, 4 * size, products);
-        }
-        for (i, out) in leaf.distances.chunks_exact_mut(width).enumerate() {
+        leaf.ranks.resize(rows.len() * width, 0);
+        leaf.close.clear();
+        let largest = leaf.squares.iter().copied().fold(0.0, f32::max);
+        // No distance is more than this; of inner products what they are below the largest is ranked.
+        let ranking = Ranking::up_to(4.0 * largest);
+        let base = if self.by_product() { largest } else { 0.0 };
+        let vectors = &leaf.vectors;
+        for (i, out) in leaf.ranks.chunks_exact_mut(width).enumerate() {
             let (out, beyond) = out.split_at_mut(rows.len());
-            if self.layout.builds_from_int8 {
-                for (other, out) in leaf.tails.iter().zip(out) {
-                    *out = self.dot_distance(&leaf.tails[i], other, out.to_bits() as i32);
+            beyond.fill(BEYOND);
+            if self.layout.builds_from_int8 && i % STRIP == 0 {
+                let strip = &vectors[i * size..rows.len().min(i + STRIP) * size];
+                leaf.products.resize(strip.len() / size * width, 0);
+                let (strip, all) = (bytemuck::cast_slice(strip), bytemuck::cast_slice(vectors));
+                (self.kernels.products_i8)(strip, all, 4 * size, &mut leaf.products);
+            }
+            let (scale, square) = (leaf.scales[i], leaf.squares[i]);
+            let products = || &leaf.products[i % STRIP * width..][..rows.len()];
+            leaf.distances.clear();
+            match (self.layout.builds_from_int8, self.by_product()) {
+                (true, false) => {
+                    let terms = (square, -2.0 * scale);
+                    let (scales, squares) = (&leaf.scales, &leaf.squares);
+                    (self.kernels.ranks)(products(), scales, squares, terms, ranking, out);
+                    continue;
                 }
-            } else {
-                let from = &own[i * size..][..size];
-                for (to, out) in own.chunks_exact(size).zip(out) {
-                    *out = self.layout.between(self.kernels, from, to).min(f32::MAX);
+                (true, true) => {
+                    let others = products().iter().zip(&leaf.scales);
+                    let distances = others.map(|(&product, other)| -scale * other * product as f32);
+                    leaf.distances.extend(distances);
+                }
+                (false, _) => {
+                    let from = &vectors[i * size..][..size];
+                    let others = vectors.chunks_exact(size).take(rows.len());
+                    let distances = others.map(|to| self.layout.between(self.kernels, from, to));
+                    leaf.distances.extend(distances);
                 }
             }
-            beyond.fill(f32::INFINITY);
+            for (distance, out) in leaf.distances.iter().zip(out) {
+                *out = ranking.of(base + distance);
+            }
+            if self.by_product() {
+                let others = leaf
+                    .distances
+                    .iter()
+                    .copied()
+                    .zip(leaf.squares.iter().copied());
+                leaf.close.push(self.close(others, Some(i)));
+            }
         }
         width
     }
@@ -266,37 +346,35 @@ impl<A: Arena> Builder<A> {
     fn compare(&self, rows: &[u32], leaf: &mut Leaf) {
         let width = self.measure(rows, leaf);
         let most = 2 * self.layout.lanes / FAN;
-        let from = |row: usize| &leaf.distances[row * width..][..width];
+        let from = |row: usize| &leaf.ranks[row * width..][..width];
         for (i, &row) in rows.iter().enumerate() {
             leaf.open.clear();
             leaf.open.extend_from_slice(from(i));
-            leaf.open[i] = f32::INFINITY;
+            leaf.open[i] = BEYOND;
             leaf.kept.clear();
             let mut nearest = (self.kernels.cull)(&mut leaf.open, from(i));
             for _ in 0..DIVERSE {
-                if leaf.open[nearest] == f32::INFINITY {
+                if leaf.open[nearest] == BEYOND {
                     break;
                 }
                 // The farthest one has a place: it may be all that leads out of a group.
                 leaf.kept.truncate(most - 1);
-                leaf.kept.push((leaf.open[nearest], rows[nearest]));
-                leaf.open[nearest] = f32::INFINITY;
+                leaf.kept.push(rows[nearest]);
+                leaf.open[nearest] = BEYOND;
                 nearest = (self.kernels.cull)(&mut leaf.open, from(nearest));
             }
-            let distances = from(i).iter().copied().zip(&leaf.tails);
-            for other in self.close(distances, Some(i)) {
-                let other = (from(i)[other], rows[other]);
+            let close = leaf.close.get(i).into_iter().flatten().flatten();
+            for other in close.map(|&other| rows[other]) {
                 if !leaf.kept.contains(&other) {
                     add_first(&mut leaf.kept, other, most);
                 }
             }
             if self.node(row).leads {
-                for &(distance, id) in &leaf.kept {
-                    graph::link_back(self, row, id, distance, 0);
+                for &id in &leaf.kept {
+                    graph::link_back(self, row, id, self.distance(row, id), 0);
                 }
             } else {
-                let ids: Vec<u32> = leaf.kept.iter().map(|k| k.1).collect();
-                self.list(row, 0).note(&ids);
+                self.list(row, 0).note(&leaf.kept);
             }
         }
     }
@@ -331,8 +409,10 @@ impl<A: Arena> Builder<A> {
             chosen.swap_remove(most - 1);
             chosen.truncate(most);
         }
-        let distances = near.iter().map(|&(distance, id)| (distance, self.tail(id)));
-        for i in self.close(distances, None) {
+        let distances = near
+            .iter()
+            .map(|&(distance, id)| (distance, self.tail(id).square));
+        for i in self.close(distances, None).into_iter().flatten() {
             if !chosen.contains(&i) {
                 add_first(&mut chosen, i, most);
             }
@@ -345,24 +425,23 @@ impl<A: Arena> Builder<A> {
     }
 
     /// By inner product the rows, but `own`, that are nearest to a row by Euclidean distance, of which the distances
-    /// are given; nearest first.
-    fn close<'t>(
+    /// and squared norms are given; nearest first.
+    fn close(
         &self,
-        distances: impl Iterator<Item = (f32, &'t WorkTail)>,
+        distances: impl Iterator<Item = (f32, f32)>,
         own: Option<usize>,
-    ) -> impl Iterator<Item = usize> {
-        let mut close = [(f32::INFINITY, 0); CLOSE];
+    ) -> [Option<usize>; CLOSE] {
+        let mut close = [(f32::INFINITY, None); CLOSE];
         if self.by_product() {
-            for (i, (distance, tail)) in distances.enumerate() {
-                let square = tail.square + 2.0 * distance;
+            for (i, (distance, square)) in distances.enumerate() {
+                let square = square + 2.0 * distance;
                 if square < close[CLOSE - 1].0 && Some(i) != own {
-                    close[CLOSE - 1] = (square, i);
+                    close[CLOSE - 1] = (square, Some(i));
                     close.sort_by(|a, b| a.0.total_cmp(&b.0));
                 }
             }
         }
-        let found = close.into_iter().filter(|c| c.0 < f32::INFINITY);
-        found.map(|c| c.1)
+        close.map(|c| c.1)
     }
 }
 
