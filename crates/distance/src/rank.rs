@@ -2,7 +2,8 @@
 //!
 //! A rank is the distance's logarithm, but linear between powers of two: the bits of the `f32` above the lowest
 //! 13. Distances that differ by a thousandth or more have different ranks, down to 2^-32 of the largest; what is
-//! less than that has rank 0.
+//! less than that has rank 0. Negative inner products are about zero where rows are neither near nor far, so their
+//! ranks are [`Linear`].
 #![allow(
     unsafe_code,
     reason = "the table of kernels asks for unsafe functions; nothing here needs it"
@@ -46,6 +47,28 @@ impl Ranking {
         let d = if d > 0.0 { d } else { 0.0 };
         let above = (d.to_bits() as i32 - self.least).max(0) >> LEFT_OUT;
         above.min(i32::from(BEYOND - 1)) as i16
+    }
+}
+
+/// Ranks at equal steps, for numbers that may have either sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Linear {
+    least: f32,
+    factor: f32,
+}
+
+impl Linear {
+    /// For numbers from `least` to `greatest`.
+    pub fn from_to(least: f32, greatest: f32) -> Self {
+        let factor = f32::from(BEYOND - 1) / (greatest - least);
+        Self { least, factor }
+    }
+
+    /// The rank of a number; the greatest one if it is not a number.
+    #[inline(always)]
+    pub fn of(self, x: f32) -> i16 {
+        let rank = (x - self.least) * self.factor;
+        rank.min(f32::from(BEYOND - 1)).max(0.0) as i16
     }
 }
 

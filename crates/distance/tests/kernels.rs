@@ -1,6 +1,6 @@
 //! Every kernel of every instruction set of this CPU against a scalar `f64` reference.
 
-use distance::rank::{BEYOND, Ranking};
+use distance::rank::{BEYOND, Linear, Ranking};
 use distance::{EdgeSums, Kernels, MAX_DOT_I8, all_kernels, bf16_round, bf16_to_f32, fastscan};
 use half::f16;
 use proptest::prelude::*;
@@ -212,6 +212,23 @@ fn order_of_ranks() {
             assert_eq!(ranking.of(near), 0);
         }
     }
+}
+
+#[test]
+fn linear_ranks() {
+    for largest in [1e-20, 1.0, 1e9] {
+        let linear = Linear::from_to(-largest, largest);
+        let ranks = [-1.1, -1.0, -0.9999, 0.0, 1e-4, 0.5, 1.0, 1.1].map(|x| linear.of(x * largest));
+        assert!(ranks[1..7].is_sorted_by(|a, b| a < b), "{ranks:?}");
+        assert_eq!((ranks[0], ranks[1]), (0, 0));
+        assert!(
+            ranks[6] >= BEYOND - 2 && ranks[7] == BEYOND - 1,
+            "{ranks:?}"
+        );
+    }
+    // Where all are zero, or none is a number.
+    assert!(Linear::from_to(0.0, 0.0).of(0.0) < BEYOND);
+    assert_eq!(Linear::from_to(-1.0, 1.0).of(f32::NAN), BEYOND - 1);
 }
 
 /// All ranks at once are as one by one.

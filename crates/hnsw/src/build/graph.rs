@@ -70,6 +70,11 @@ impl<'a> List<'a> {
         }
     }
 
+    /// The first of the numbers that [`Self::keep`] was given.
+    pub fn kept<const N: usize>(self) -> [u32; N] {
+        std::array::from_fn(|lane| self.id(lane))
+    }
+
     /// Adds candidates for the list of a node that is not in the graph: ids without distances.
     pub fn note(self, ids: &[u32]) {
         let count = self.words[0].fetch_add(ids.len() as u32, Ordering::Relaxed) as usize;

@@ -27,7 +27,7 @@ use crate::prune;
 use crate::record::NONE;
 use crate::transform::splitmix64;
 use crate::{Error, Result};
-use distance::rank::{BEYOND, CULLED, Ranking};
+use distance::rank::{BEYOND, CULLED, Linear, Ranking};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -47,6 +47,16 @@ const DIVERSE: usize = 64;
 const CLOSE: usize = 2;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
+
+/// The leaves that rows join, by the numbers of their leaders, nearest first. Rows that do not lead keep theirs in
+/// their lists.
+struct Joins {
+    leaders: Vec<u32>,
+    /// The number of each leader.
+    leaf_of: FxHashMap<u32, u32>,
+    /// What leaders join, themselves first.
+    of_leaders: Vec<[u32; FAN]>,
+}
 
 /// The rows of all leaves, one leaf behind the other, and where each is.
 struct Leaves {
@@ -170,8 +180,8 @@ impl<A: Arena> Builder<A> {
         left
     }
 
-    /// The rows, near ones together, and the leaves that they are in.
-    fn leaves(&self, rows: Vec<u32>) -> Result<(Vec<u32>, Leaves)> {
+    /// Finds the leaves that each row joins.
+    fn join(&self, rows: &[u32]) -> Result<Joins> {
         let leads = |row: &u32| self.node(*row).leads;
         let leaders: Vec<u32> = rows.iter().copied().filter(leads).collect();
         let leaf_of: FxHashMap<u32, u32> = leaders.iter().copied().zip(0..).collect();
@@ -187,42 +197,52 @@ impl<A: Arena> Builder<A> {
             self.check_stop()?;
             Ok(near(row, scratch))
         });
-        let of_leaders: Vec<[u32; FAN]> = of_leaders.collect::<Result<_>>()?;
-        rows.par_chunks(CHUNK)
-            .try_for_each_init(scratch, |scratch, rows| {
-                self.check_stop()?;
-                for &row in rows.iter().filter(|row| !leads(row)) {
-                    self.list(row, 0).keep(&near(row, scratch));
-                }
-                let joins = (FAN * rows.len()) as u64;
-                self.joins.fetch_add(joins, Ordering::Relaxed);
-                Ok::<_, Error>(())
-            })?;
-        let joined = |row: u32| {
-            let mut joined = [NONE; FAN];
-            if leads(&row) {
-                joined = of_leaders[leaf_of[&row] as usize];
-            } else {
-                let list = self.list(row, 0);
-                (0..FAN).for_each(|lane| joined[lane] = list.id(lane));
+        let of_leaders = of_leaders.collect::<Result<_>>()?;
+        let chunks = rows.par_chunks(CHUNK);
+        chunks.try_for_each_init(scratch, |scratch, rows| {
+            self.check_stop()?;
+            for &row in rows.iter().filter(|row| !leads(row)) {
+                self.list(row, 0).keep(&near(row, scratch));
             }
-            joined
+            let joins = (FAN * rows.len()) as u64;
+            self.joins.fetch_add(joins, Ordering::Relaxed);
+            Ok::<_, Error>(())
+        })?;
+        Ok(Joins {
+            leaders,
+            leaf_of,
+            of_leaders,
+        })
+    }
+
+    /// The leaves that a row joins, its leader's first.
+    fn joined(&self, row: u32, joins: &Joins) -> impl Iterator<Item = u32> {
+        let joined = match self.node(row).leads {
+            true => joins.of_leaders[joins.leaf_of[&row] as usize],
+            false => self.list(row, 0).kept(),
         };
+        joined.into_iter().filter(|&leaf| leaf != NONE)
+    }
+
+    /// The rows, near ones together, and the leaves that they are in.
+    fn leaves(&self, rows: Vec<u32>) -> Result<(Vec<u32>, Leaves)> {
+        let joins = &self.join(&rows)?;
         // The leaders that one knows are in its leaf too, so that of its rows the nearest to each of them leads there.
         let known = |leaf: u32| {
-            let known = self.list(leaders[leaf as usize], 0).ids();
-            known.filter(move |&leader| !joined(leader).contains(&leaf))
+            let known = self.list(joins.leaders[leaf as usize], 0).ids();
+            known.filter(move |&leader| !self.joined(leader, joins).any(|joined| joined == leaf))
         };
-        let mut ends = vec![0; leaders.len()];
+        // First the sizes, then where each leaf begins, and in the end where it ends.
+        let mut ends = vec![0; joins.leaders.len()];
         for &row in &rows {
-            let joined = joined(row).into_iter().filter(|&leaf| leaf != NONE);
-            joined.for_each(|leaf| ends[leaf as usize] += 1);
+            self.joined(row, joins)
+                .for_each(|leaf| ends[leaf as usize] += 1);
         }
         let mut all = 0;
-        for (leaf, end) in ends.iter_mut().enumerate() {
-            let count = *end + known(leaf as u32).count();
+        for (leaf, end) in (0..).zip(&mut ends) {
+            let size = *end + known(leaf).count();
             *end = all;
-            all += count;
+            all += size;
         }
         let mut members = vec![NONE; all];
         let mut add = |leaf: u32, row: u32| {
@@ -231,10 +251,9 @@ impl<A: Arena> Builder<A> {
             *end += 1;
         };
         for &row in &rows {
-            let joined = joined(row).into_iter().filter(|&leaf| leaf != NONE);
-            joined.for_each(|leaf| add(leaf, row));
+            self.joined(row, joins).for_each(|leaf| add(leaf, row));
         }
-        for leaf in 0..leaders.len() as u32 {
+        for leaf in 0..joins.leaders.len() as u32 {
             known(leaf).for_each(|leader| add(leaf, leader));
         }
         let mut order = Vec::with_capacity(rows.len());
@@ -243,8 +262,8 @@ impl<A: Arena> Builder<A> {
         for (leaf, end) in (0..).zip(ends) {
             let rows = &mut members[start..end];
             rows.sort_unstable();
-            let own = rows.iter().copied();
-            order.extend(own.filter(|&row| joined(row)[0] == leaf));
+            let is_own = |&row: &u32| self.joined(row, joins).next() == Some(leaf);
+            order.extend(rows.iter().copied().filter(is_own));
             self.split(rows, start, &mut parts);
             start = end;
         }
@@ -292,9 +311,9 @@ impl<A: Arena> Builder<A> {
         leaf.ranks.resize(rows.len() * width, 0);
         leaf.close.clear();
         let largest = leaf.squares.iter().copied().fold(0.0, f32::max);
-        // No distance is more than this; of inner products what they are below the largest is ranked.
+        // No distance is more than that, and no inner product than the largest with itself.
         let ranking = Ranking::up_to(4.0 * largest);
-        let base = if self.by_product() { largest } else { 0.0 };
+        let by_product = Linear::from_to(-largest, largest);
         let vectors = &leaf.vectors;
         for (i, out) in leaf.ranks.chunks_exact_mut(width).enumerate() {
             let (out, beyond) = out.split_at_mut(rows.len());
@@ -327,8 +346,11 @@ impl<A: Arena> Builder<A> {
                     leaf.distances.extend(distances);
                 }
             }
-            for (distance, out) in leaf.distances.iter().zip(out) {
-                *out = ranking.of(base + distance);
+            for (&distance, out) in leaf.distances.iter().zip(out) {
+                *out = match self.by_product() {
+                    true => by_product.of(distance),
+                    false => ranking.of(distance),
+                };
             }
             if self.by_product() {
                 let others = leaf
