@@ -106,6 +106,8 @@ pub struct Kernels {
     /// returns where the least of the others is first, 0 if there is none. Both have a multiple of
     /// [`rank::CULLED`] ranks, at most [`rank::MOST_CULLED`].
     pub cull: fn(own: &mut [i16], other: &[i16]) -> usize,
+    /// [`Self::cull`] of distances, none of them NaN, to infinity.
+    pub cull_distances: fn(own: &mut [f32], other: &[f32]) -> usize,
     /// `out_i = f16(x_i * inv_scale)` as IEEE half bits, rounded to nearest even.
     pub encode_f16: fn(x: &[f32], inv_scale: f32, out: &mut [u16]),
     /// `out_i = scale * x_i`, `x` as IEEE half bits.

@@ -2,8 +2,7 @@
 //!
 //! A rank is the distance's logarithm, but linear between powers of two: the bits of the `f32` above the lowest
 //! 13. Distances that differ by a thousandth or more have different ranks, down to 2^-32 of the largest; what is
-//! less than that has rank 0. Negative inner products are about zero where rows are neither near nor far, so their
-//! ranks are [`Linear`].
+//! less than that has rank 0. Inner products have none: the longest of many rows would have the same.
 #![allow(
     unsafe_code,
     reason = "the table of kernels asks for unsafe functions; nothing here needs it"
@@ -13,6 +12,21 @@ use crate::simd::Simd;
 
 /// The rank of what is no candidate: beyond that of all distances.
 pub const BEYOND: i16 = i16::MAX;
+
+/// A number that orders distances.
+pub trait Place: Copy + PartialOrd {
+    /// That of what is no candidate.
+    const BEYOND: Self;
+}
+
+impl Place for i16 {
+    const BEYOND: Self = BEYOND;
+}
+
+impl Place for f32 {
+    const BEYOND: Self = f32::INFINITY;
+}
+
 /// How many ranks [`crate::Kernels::cull`] takes at a time.
 pub const CULLED: usize = 32;
 /// How many at most.
@@ -50,28 +64,6 @@ impl Ranking {
     }
 }
 
-/// Ranks at equal steps, for numbers that may have either sign.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Linear {
-    least: f32,
-    factor: f32,
-}
-
-impl Linear {
-    /// For numbers from `least` to `greatest`.
-    pub fn from_to(least: f32, greatest: f32) -> Self {
-        let factor = f32::from(BEYOND - 1) / (greatest - least);
-        Self { least, factor }
-    }
-
-    /// The rank of a number; the greatest one if it is not a number.
-    #[inline(always)]
-    pub fn of(self, x: f32) -> i16 {
-        let rank = (x - self.least) * self.factor;
-        rank.min(f32::from(BEYOND - 1)).max(0.0) as i16
-    }
-}
-
 /// By arrays that the compiler turns into vectors.
 ///
 /// # Safety
@@ -98,25 +90,27 @@ pub(crate) unsafe fn ranks<S: Simd>(
 /// # Safety
 /// None is needed.
 #[inline(always)]
-pub(crate) unsafe fn cull<S: Simd>(own: &mut [i16], other: &[i16]) -> usize {
+pub(crate) unsafe fn cull<S: Simd, P: Place>(own: &mut [P], other: &[P]) -> usize {
     assert!(own.len() == other.len() && own.len().is_multiple_of(CULLED));
     assert!(own.len() <= MOST_CULLED);
-    let mut least = [BEYOND; CULLED];
+    let mut least = [P::BEYOND; CULLED];
     let mut at = [0u16; CULLED];
     let (own, _) = own.as_chunks_mut::<CULLED>();
     let (other, _) = other.as_chunks::<CULLED>();
     for (i, (own, other)) in own.iter_mut().zip(other).enumerate() {
         for lane in 0..CULLED {
             let x = match other[lane] < own[lane] {
-                true => BEYOND,
+                true => P::BEYOND,
                 false => own[lane],
             };
             own[lane] = x;
             at[lane] = if x < least[lane] { i as u16 } else { at[lane] };
-            least[lane] = least[lane].min(x);
+            least[lane] = if x < least[lane] { x } else { least[lane] };
         }
     }
-    let nearest = least.iter().fold(BEYOND, |a, &b| a.min(b));
+    let nearest = least
+        .iter()
+        .fold(P::BEYOND, |a, &b| if b < a { b } else { a });
     let mut first = u16::MAX;
     for lane in 0..CULLED {
         let place = at[lane] * CULLED as u16 + lane as u16;

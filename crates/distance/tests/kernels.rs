@@ -1,6 +1,6 @@
 //! Every kernel of every instruction set of this CPU against a scalar `f64` reference.
 
-use distance::rank::{BEYOND, Linear, Ranking};
+use distance::rank::{BEYOND, Place, Ranking};
 use distance::{EdgeSums, Kernels, MAX_DOT_I8, all_kernels, bf16_round, bf16_to_f32, fastscan};
 use half::f16;
 use proptest::prelude::*;
@@ -169,24 +169,34 @@ fn products() {
     });
 }
 
+/// Culling of places that are made from bytes.
+fn check_cull<P: Place + From<u8> + std::fmt::Debug>(
+    name: &str,
+    cull: fn(&mut [P], &[P]) -> usize,
+) {
+    let mut r = Random(5);
+    for n in [32, 64, 224, 512] {
+        let mut places = || -> Vec<P> { r.bytes(n)[..n].iter().map(|&x| x.into()).collect() };
+        let (mut left, other) = (places(), places());
+        let want: Vec<P> = zip(&left, &other)
+            .map(|(&x, &y)| if y < x { P::BEYOND } else { x })
+            .collect();
+        let at = cull(&mut left, &other);
+        assert_eq!(left, want, "{name}");
+        assert!(want.iter().all(|&x| left[at] <= x), "{name}");
+        assert!(want[..at].iter().all(|&x| left[at] < x), "{name}");
+    }
+    let mut all = [1.into(); 64];
+    assert_eq!(cull(&mut all, &[0.into(); 64]), 0, "{name}");
+    assert_eq!(all, [P::BEYOND; 64], "{name}");
+    assert_eq!(cull(&mut [], &[]), 0, "{name}");
+}
+
 #[test]
 fn cull() {
     each(|k| {
-        let mut r = Random(5);
-        for n in [32, 64, 224, 512] {
-            let mut ranks = || -> Vec<i16> { r.bytes(n)[..n].iter().map(|&x| x.into()).collect() };
-            let (mut left, other) = (ranks(), ranks());
-            let want: Vec<i16> = zip(&left, &other)
-                .map(|(&x, &y)| if y < x { BEYOND } else { x })
-                .collect();
-            let at = (k.cull)(&mut left, &other);
-            assert_eq!(left, want, "{}", k.name);
-            assert_eq!(Some(&left[at]), want.iter().min(), "{}", k.name);
-        }
-        let mut all = [1; 64];
-        assert_eq!((k.cull)(&mut all, &[0; 64]), 0, "{}", k.name);
-        assert_eq!(all, [BEYOND; 64], "{}", k.name);
-        assert_eq!((k.cull)(&mut [], &[]), 0, "{}", k.name);
+        check_cull::<i16>(k.name, k.cull);
+        check_cull::<f32>(k.name, k.cull_distances);
     });
 }
 
@@ -212,23 +222,6 @@ fn order_of_ranks() {
             assert_eq!(ranking.of(near), 0);
         }
     }
-}
-
-#[test]
-fn linear_ranks() {
-    for largest in [1e-20, 1.0, 1e9] {
-        let linear = Linear::from_to(-largest, largest);
-        let ranks = [-1.1, -1.0, -0.9999, 0.0, 1e-4, 0.5, 1.0, 1.1].map(|x| linear.of(x * largest));
-        assert!(ranks[1..7].is_sorted_by(|a, b| a < b), "{ranks:?}");
-        assert_eq!((ranks[0], ranks[1]), (0, 0));
-        assert!(
-            ranks[6] >= BEYOND - 2 && ranks[7] == BEYOND - 1,
-            "{ranks:?}"
-        );
-    }
-    // Where all are zero, or none is a number.
-    assert!(Linear::from_to(0.0, 0.0).of(0.0) < BEYOND);
-    assert_eq!(Linear::from_to(-1.0, 1.0).of(f32::NAN), BEYOND - 1);
 }
 
 /// All ranks at once are as one by one.

@@ -99,6 +99,28 @@ fn the_longest_of_a_direction_is_found() {
     }
 }
 
+/// So are the next ones, which are shorter by a thousandth each.
+#[test]
+fn the_longest_come_in_order() {
+    let params = params(3, 16, Metric::InnerProduct, Storage::Float16);
+    let mut data: Vec<Vec<f32>> = (1..=1000u16)
+        .map(|i| [i, i % 7, i % 11].map(f32::from).to_vec())
+        .collect();
+    let q = [101.0, 3.0, 3.0];
+    let mut rng = Rng::new(9);
+    for order in 0..6 {
+        let store = build(params, &data, 1);
+        let mut index = open(&store);
+        let mut scan = scan(&index, &q, settings(40, Resume::Strict));
+        let product = |row: Tid| operator(params.metric, &q, &data[row.block as usize]);
+        let found = reorder(|| scan.next(&mut index).expect("scan"), product, 3);
+        let found: Vec<Tid> = found.into_iter().map(|row| row.0).collect();
+        let wanted = exact(params.metric, &data, &q, 3).0;
+        assert_eq!(found, wanted, "order {order}");
+        (1..data.len()).for_each(|i| data.swap(i, rng.below(i + 1)));
+    }
+}
+
 /// What a build does, counted by how often it comes back to the memory of a block.
 #[derive(Default)]
 struct Work {

@@ -27,7 +27,7 @@ use crate::prune;
 use crate::record::NONE;
 use crate::transform::splitmix64;
 use crate::{Error, Result};
-use distance::rank::{BEYOND, CULLED, Linear, Ranking};
+use distance::rank::{BEYOND, CULLED, Place, Ranking};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -76,16 +76,51 @@ struct Leaf {
     squares: Vec<f32>,
     /// Products of the codes of a few rows with those of all.
     products: Vec<i32>,
-    /// Distances from one row, where they are needed beside their ranks or are not computed from products of codes.
-    distances: Vec<f32>,
-    /// Ranks of the distances of all rows from all.
-    ranks: Vec<i16>,
+    ranks: Places<i16>,
+    /// By inner product, instead of ranks.
+    distances: Places<f32>,
     /// Of each row those nearest by Euclidean distance, by inner product.
     close: Vec<[Option<usize>; CLOSE]>,
-    /// Ranks of those from one row that may still become its candidates.
-    open: Vec<i16>,
-    /// Candidates of a row.
-    kept: Vec<u32>,
+    /// Candidates of a row, by their numbers in the leaf.
+    kept: Vec<usize>,
+}
+
+/// The order of the distances in a leaf.
+#[derive(Default)]
+struct Places<P> {
+    /// Those of all rows from all.
+    all: Vec<P>,
+    /// Those from one row that may still become its candidates.
+    open: Vec<P>,
+}
+
+impl<P: Place> Places<P> {
+    /// Finds at most `most` of the diverse neighbours of row `i`; each row has `width` places.
+    fn diverse(
+        &mut self,
+        cull: fn(&mut [P], &[P]) -> usize,
+        i: usize,
+        width: usize,
+        most: usize,
+        kept: &mut Vec<usize>,
+    ) {
+        let from = |row: usize| &self.all[row * width..][..width];
+        let open = &mut self.open;
+        open.clear();
+        open.extend_from_slice(from(i));
+        open[i] = P::BEYOND;
+        let mut nearest = cull(open, from(i));
+        for _ in 0..DIVERSE {
+            if open[nearest] == P::BEYOND {
+                break;
+            }
+            // The farthest one has a place: it may be all that leads out of a group.
+            kept.truncate(most - 1);
+            kept.push(nearest);
+            open[nearest] = P::BEYOND;
+            nearest = cull(open, from(nearest));
+        }
+    }
 }
 
 impl<A: Arena> Builder<A> {
@@ -308,57 +343,57 @@ impl<A: Arena> Builder<A> {
             leaf.squares.push(tail.square);
         }
         leaf.vectors.resize(width * size, 0);
-        leaf.ranks.resize(rows.len() * width, 0);
         leaf.close.clear();
         let largest = leaf.squares.iter().copied().fold(0.0, f32::max);
-        // No distance is more than that, and no inner product than the largest with itself.
+        // No distance is more than that.
         let ranking = Ranking::up_to(4.0 * largest);
-        let by_product = Linear::from_to(-largest, largest);
+        let all = rows.len() * width;
+        match self.by_product() {
+            true => leaf.distances.all.resize(all, 0.0),
+            false => leaf.ranks.all.resize(all, 0),
+        }
         let vectors = &leaf.vectors;
-        for (i, out) in leaf.ranks.chunks_exact_mut(width).enumerate() {
-            let (out, beyond) = out.split_at_mut(rows.len());
-            beyond.fill(BEYOND);
-            if self.layout.builds_from_int8 && i % STRIP == 0 {
+        for i in 0..rows.len() {
+            let places = i * width..i * width + rows.len();
+            let beyond = places.end..(i + 1) * width;
+            let int8 = self.layout.builds_from_int8;
+            if int8 && i % STRIP == 0 {
                 let strip = &vectors[i * size..rows.len().min(i + STRIP) * size];
                 leaf.products.resize(strip.len() / size * width, 0);
                 let (strip, all) = (bytemuck::cast_slice(strip), bytemuck::cast_slice(vectors));
                 (self.kernels.products_i8)(strip, all, 4 * size, &mut leaf.products);
             }
-            let (scale, square) = (leaf.scales[i], leaf.squares[i]);
             let products = || &leaf.products[i % STRIP * width..][..rows.len()];
-            leaf.distances.clear();
-            match (self.layout.builds_from_int8, self.by_product()) {
-                (true, false) => {
+            let from = &vectors[i * size..][..size];
+            let between = |to| self.layout.between(self.kernels, from, to);
+            let (scale, square) = (leaf.scales[i], leaf.squares[i]);
+            if self.by_product() {
+                let out = &mut leaf.distances.all[places];
+                if int8 {
+                    let others = products().iter().zip(&leaf.scales);
+                    for (out, (&product, other)) in out.iter_mut().zip(others) {
+                        *out = at_most_max(-scale * other * product as f32);
+                    }
+                } else {
+                    for (out, to) in out.iter_mut().zip(vectors.chunks_exact(size)) {
+                        *out = at_most_max(between(to));
+                    }
+                }
+                let others = out.iter().copied().zip(leaf.squares.iter().copied());
+                leaf.close.push(self.close(others, Some(i)));
+                leaf.distances.all[beyond].fill(f32::INFINITY);
+            } else {
+                let out = &mut leaf.ranks.all[places];
+                if int8 {
                     let terms = (square, -2.0 * scale);
                     let (scales, squares) = (&leaf.scales, &leaf.squares);
                     (self.kernels.ranks)(products(), scales, squares, terms, ranking, out);
-                    continue;
+                } else {
+                    for (out, to) in out.iter_mut().zip(vectors.chunks_exact(size)) {
+                        *out = ranking.of(between(to));
+                    }
                 }
-                (true, true) => {
-                    let others = products().iter().zip(&leaf.scales);
-                    let distances = others.map(|(&product, other)| -scale * other * product as f32);
-                    leaf.distances.extend(distances);
-                }
-                (false, _) => {
-                    let from = &vectors[i * size..][..size];
-                    let others = vectors.chunks_exact(size).take(rows.len());
-                    let distances = others.map(|to| self.layout.between(self.kernels, from, to));
-                    leaf.distances.extend(distances);
-                }
-            }
-            for (&distance, out) in leaf.distances.iter().zip(out) {
-                *out = match self.by_product() {
-                    true => by_product.of(distance),
-                    false => ranking.of(distance),
-                };
-            }
-            if self.by_product() {
-                let others = leaf
-                    .distances
-                    .iter()
-                    .copied()
-                    .zip(leaf.squares.iter().copied());
-                leaf.close.push(self.close(others, Some(i)));
+                leaf.ranks.all[beyond].fill(BEYOND);
             }
         }
         width
@@ -368,35 +403,28 @@ impl<A: Arena> Builder<A> {
     fn compare(&self, rows: &[u32], leaf: &mut Leaf) {
         let width = self.measure(rows, leaf);
         let most = 2 * self.layout.lanes / FAN;
-        let from = |row: usize| &leaf.ranks[row * width..][..width];
         for (i, &row) in rows.iter().enumerate() {
-            leaf.open.clear();
-            leaf.open.extend_from_slice(from(i));
-            leaf.open[i] = BEYOND;
             leaf.kept.clear();
-            let mut nearest = (self.kernels.cull)(&mut leaf.open, from(i));
-            for _ in 0..DIVERSE {
-                if leaf.open[nearest] == BEYOND {
-                    break;
-                }
-                // The farthest one has a place: it may be all that leads out of a group.
-                leaf.kept.truncate(most - 1);
-                leaf.kept.push(rows[nearest]);
-                leaf.open[nearest] = BEYOND;
-                nearest = (self.kernels.cull)(&mut leaf.open, from(nearest));
+            let kept = &mut leaf.kept;
+            match self.by_product() {
+                true => leaf
+                    .distances
+                    .diverse(self.kernels.cull_distances, i, width, most, kept),
+                false => leaf.ranks.diverse(self.kernels.cull, i, width, most, kept),
             }
             let close = leaf.close.get(i).into_iter().flatten().flatten();
-            for other in close.map(|&other| rows[other]) {
+            for &other in close {
                 if !leaf.kept.contains(&other) {
                     add_first(&mut leaf.kept, other, most);
                 }
             }
+            let ids = leaf.kept.iter().map(|&other| rows[other]);
             if self.node(row).leads {
-                for &id in &leaf.kept {
+                for id in ids {
                     graph::link_back(self, row, id, self.distance(row, id), 0);
                 }
             } else {
-                self.list(row, 0).note(&leaf.kept);
+                self.list(row, 0).note(&ids.collect::<Vec<_>>());
             }
         }
     }
@@ -464,6 +492,15 @@ impl<A: Arena> Builder<A> {
             }
         }
         close.map(|c| c.1)
+    }
+}
+
+/// What overflows is far, but no less a candidate; also if it is not a number.
+fn at_most_max(distance: f32) -> f32 {
+    if distance < f32::MAX {
+        distance
+    } else {
+        f32::MAX
     }
 }
 
