@@ -11,7 +11,7 @@
 use crate::simd::Simd;
 
 /// The rank of what is no candidate: beyond that of all distances.
-pub const BEYOND: i16 = i16::MAX;
+pub const BEYOND: i16 = <i16 as Place>::BEYOND;
 
 /// A number that orders distances.
 pub trait Place: Copy + PartialOrd {
@@ -20,7 +20,7 @@ pub trait Place: Copy + PartialOrd {
 }
 
 impl Place for i16 {
-    const BEYOND: Self = BEYOND;
+    const BEYOND: Self = i16::MAX;
 }
 
 impl Place for f32 {
@@ -85,40 +85,44 @@ pub(crate) unsafe fn ranks<S: Simd>(
     }
 }
 
-/// By arrays that the compiler turns into vectors.
-///
-/// # Safety
-/// None is needed.
-#[inline(always)]
-pub(crate) unsafe fn cull<S: Simd, P: Place>(own: &mut [P], other: &[P]) -> usize {
-    assert!(own.len() == other.len() && own.len().is_multiple_of(CULLED));
-    assert!(own.len() <= MOST_CULLED);
-    let mut least = [P::BEYOND; CULLED];
-    let mut at = [0u16; CULLED];
-    let (own, _) = own.as_chunks_mut::<CULLED>();
-    let (other, _) = other.as_chunks::<CULLED>();
-    for (i, (own, other)) in own.iter_mut().zip(other).enumerate() {
-        for lane in 0..CULLED {
-            let x = match other[lane] < own[lane] {
-                true => P::BEYOND,
-                false => own[lane],
-            };
-            own[lane] = x;
-            at[lane] = if x < least[lane] { i as u16 } else { at[lane] };
-            least[lane] = if x < least[lane] { x } else { least[lane] };
+/// By arrays that the compiler turns into vectors; `$min` is the form of the minimum that it does so with.
+macro_rules! cull {
+    ($name:ident, $P:ty, |$a:ident, $b:ident| $min:expr) => {
+        /// # Safety
+        /// None is needed.
+        #[inline(always)]
+        pub(crate) unsafe fn $name<S: Simd>(own: &mut [$P], other: &[$P]) -> usize {
+            assert!(own.len() == other.len() && own.len().is_multiple_of(CULLED));
+            assert!(own.len() <= MOST_CULLED);
+            let mut least = [<$P>::BEYOND; CULLED];
+            let mut at = [0u16; CULLED];
+            let (own, _) = own.as_chunks_mut::<CULLED>();
+            let (other, _) = other.as_chunks::<CULLED>();
+            for (i, (own, other)) in own.iter_mut().zip(other).enumerate() {
+                for lane in 0..CULLED {
+                    let $b = match other[lane] < own[lane] {
+                        true => <$P>::BEYOND,
+                        false => own[lane],
+                    };
+                    own[lane] = $b;
+                    let $a = least[lane];
+                    at[lane] = if $b < $a { i as u16 } else { at[lane] };
+                    least[lane] = $min;
+                }
+            }
+            let nearest = least.iter().fold(<$P>::BEYOND, |$a, &$b| $min);
+            let mut first = u16::MAX;
+            for lane in 0..CULLED {
+                let place = at[lane] * CULLED as u16 + lane as u16;
+                first = first.min(if least[lane] == nearest {
+                    place
+                } else {
+                    u16::MAX
+                });
+            }
+            first.into()
         }
-    }
-    let nearest = least
-        .iter()
-        .fold(P::BEYOND, |a, &b| if b < a { b } else { a });
-    let mut first = u16::MAX;
-    for lane in 0..CULLED {
-        let place = at[lane] * CULLED as u16 + lane as u16;
-        first = first.min(if least[lane] == nearest {
-            place
-        } else {
-            u16::MAX
-        });
-    }
-    first.into()
+    };
 }
+cull!(cull, i16, |a, b| a.min(b));
+cull!(cull_distances, f32, |a, b| if b < a { b } else { a });

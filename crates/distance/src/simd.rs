@@ -9,7 +9,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
-pub(crate) use crate::rank::{cull, ranks};
+pub(crate) use crate::rank::{cull, cull_distances, ranks};
 use crate::{EdgeSums, MAX_DOT_I8};
 
 /// Most lanes of any implementation.
@@ -604,8 +604,8 @@ macro_rules! kernel_table {
                 products: &[i32], scales: &[f32], squares: &[f32],
                 terms: (f32, f32), ranking: $crate::rank::Ranking, out: &mut [i16]
             ) -> (),
-            cull: cull::<$S, i16>(own: &mut [i16], other: &[i16]) -> usize,
-            cull_distances: cull::<$S, f32>(own: &mut [f32], other: &[f32]) -> usize,
+            cull: cull::<$S>(own: &mut [i16], other: &[i16]) -> usize,
+            cull_distances: cull_distances::<$S>(own: &mut [f32], other: &[f32]) -> usize,
             encode_f16: encode_f16::<$S>(x: &[f32], s: f32, out: &mut [u16]) -> (),
             decode_f16: decode::<$S, u16>(x: &[u16], s: f32, out: &mut [f32]) -> (),
             encode_i8: encode_i8::<$S>(x: &[f32], s: f32, out: &mut [i8]) -> (),
