@@ -96,6 +96,12 @@ fn kernels(c: &mut Criterion) {
         bench("cull", 512, &mut || {
             bb((k.cull)(bb(&mut own), bb(&other)));
         });
+        let codes: Vec<u16> = (0..2040).map(|i| i * 101).collect();
+        let mut places = Vec::new();
+        bench("within", codes.len(), &mut || {
+            places.clear();
+            (k.within)(bb(&codes), (9, 10), u16::MAX, bb(&mut places));
+        });
         for dc in [128, 384, 768, 1024] {
             let mut tables = vec![0; dc * 4];
             fastscan::build_tables(&values(dc), dc, &mut tables);

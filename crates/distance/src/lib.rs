@@ -36,6 +36,7 @@ pub mod quantize;
 pub mod rank;
 mod simd;
 pub mod sparse;
+mod within;
 
 pub use prefetch::prefetch;
 
@@ -108,6 +109,9 @@ pub struct Kernels {
     pub cull: fn(own: &mut [i16], other: &[i16]) -> usize,
     /// [`Self::cull`] of distances, none of them NaN, to infinity.
     pub cull_distances: fn(own: &mut [f32], other: &[f32]) -> usize,
+    /// Adds the places of those numbers to `places` that are in a range, from its first to its last, or are
+    /// `also`; there are 65,536 at most.
+    pub within: fn(numbers: &[u16], range: (u16, u16), also: u16, places: &mut Vec<u16>),
     /// `out_i = f16(x_i * inv_scale)` as IEEE half bits, rounded to nearest even.
     pub encode_f16: fn(x: &[f32], inv_scale: f32, out: &mut [u16]),
     /// `out_i = scale * x_i`, `x` as IEEE half bits.

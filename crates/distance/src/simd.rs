@@ -10,6 +10,7 @@
 
 pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
 pub(crate) use crate::rank::{cull, cull_distances, ranks};
+pub(crate) use crate::within::within;
 use crate::{EdgeSums, MAX_DOT_I8};
 
 /// Most lanes of any implementation.
@@ -606,6 +607,9 @@ macro_rules! kernel_table {
             ) -> (),
             cull: cull::<$S>(own: &mut [i16], other: &[i16]) -> usize,
             cull_distances: cull_distances::<$S>(own: &mut [f32], other: &[f32]) -> usize,
+            within: within::<$S>(
+                numbers: &[u16], range: (u16, u16), also: u16, places: &mut Vec<u16>
+            ) -> (),
             encode_f16: encode_f16::<$S>(x: &[f32], s: f32, out: &mut [u16]) -> (),
             decode_f16: decode::<$S, u16>(x: &[u16], s: f32, out: &mut [f32]) -> (),
             encode_i8: encode_i8::<$S>(x: &[f32], s: f32, out: &mut [i8]) -> (),

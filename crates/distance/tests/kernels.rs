@@ -252,6 +252,30 @@ fn ranks() {
     });
 }
 
+/// Places of numbers in a range, or in none, as they are one by one.
+#[test]
+fn within() {
+    const ALSO: u16 = u16::MAX;
+    each(|k| {
+        let mut r = Random(8);
+        for n in [0, 1, 63, 64, 65, 2040, 1 << 16] {
+            let spread = [40, 4000, 1 << 16][n % 3];
+            let numbers: Vec<u16> = (0..n).map(|_| (r.next() % spread) as u16).collect();
+            for (first, last) in [(3, 3), (10, 20), (20, 10), (0, ALSO), (ALSO, ALSO)] {
+                let mut places = vec![7];
+                (k.within)(&numbers, (first, last), ALSO, &mut places);
+                let is_in = |&i: &u16| {
+                    let number = numbers[usize::from(i)];
+                    (first..=last).contains(&number) || number == ALSO
+                };
+                let all = (0..n).map(|i| i as u16).filter(is_in);
+                let all: Vec<u16> = std::iter::once(7).chain(all).collect();
+                assert_eq!(places, all, "{} of {n}", k.name);
+            }
+        }
+    });
+}
+
 /// The kernels on two slices of halves.
 fn check_halves(k: &Kernels, n: usize, seed: u64) {
     let mut r = Random(seed);

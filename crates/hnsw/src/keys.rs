@@ -12,6 +12,7 @@
 use crate::page::{Body, CONTENT_SIZE, HEADER_SIZE, PageKind};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
+use distance::Kernels;
 use std::mem::size_of;
 use std::ops::RangeInclusive;
 
@@ -400,25 +401,18 @@ impl Test {
         true
     }
 
-    /// Calls `f` with the places of the codes that may match.
-    pub(crate) fn select(&self, codes: &[Code], mut f: impl FnMut(usize)) {
+    /// Adds the places of the codes that may match.
+    pub(crate) fn select(&self, kernels: &Kernels, codes: &[Code], places: &mut Vec<u16>) {
+        let mut add = |place: usize| places.push(place as u16);
         match self {
             Test::In(ranges) if ranges.len() == 1 => {
-                let (least, span) = (
-                    *ranges[0].start(),
-                    ranges[0].end().wrapping_sub(*ranges[0].start()),
-                );
-                let empty = ranges[0].is_empty();
-                select(
-                    codes,
-                    |c| !empty & (c.wrapping_sub(least) <= span) | (c == ANY),
-                    f,
-                );
+                let range = (*ranges[0].start(), *ranges[0].end());
+                (kernels.within)(codes, range, ANY, places);
             }
-            Test::Among(set) => select(codes, |c| set.contains(c) | (c == ANY), f),
-            Test::Meets(bits) => select(codes, |c| c & bits != 0, f),
-            Test::Holds(bits) => select(codes, |c| c & bits == *bits, f),
-            _ => select(codes, |c| self.admits(c), &mut f),
+            Test::Among(set) => select(codes, |c| set.contains(c) | (c == ANY), add),
+            Test::Meets(bits) => select(codes, |c| c & bits != 0, add),
+            Test::Holds(bits) => select(codes, |c| c & bits == *bits, add),
+            _ => select(codes, |c| self.admits(c), &mut add),
         }
     }
 
@@ -560,8 +554,9 @@ mod tests {
             for x in 0..1000 {
                 let wanted = x % 3 == 0 && x / 3 < count;
                 let code = code(f64::from(x));
-                let mut selected = false;
-                test.select(&[code], |_| selected = true);
+                let mut places = Vec::new();
+                test.select(distance::kernels(), &[code], &mut places);
+                let selected = places == [0];
                 assert_eq!(
                     (test.admits(code), selected),
                     (wanted, wanted),

@@ -179,11 +179,12 @@ impl<S: PageStore> Index<'_, S> {
             matching: 0.0,
             some: Vec::new(),
         };
+        let mut places = Vec::new();
         let mut looked = 0;
         for map in pages.skip(step as usize / 2).step_by(step as usize) {
             looked += 1;
             estimate.nodes += self.nodes_on(map)? as f64;
-            self.matching_on(map, filter, &mut estimate.some)?;
+            self.matching_on(map, filter, &mut places, &mut estimate.some)?;
         }
         estimate.matching = estimate.some.len() as f64;
         let factor = f64::from(all) / f64::from(looked.max(1));
@@ -198,10 +199,10 @@ impl<S: PageStore> Index<'_, S> {
         filter: &Filter,
         limit: usize,
     ) -> Result<Option<Vec<NodeId>>> {
-        let mut found = Vec::new();
+        let (mut places, mut found) = (Vec::new(), Vec::new());
         for map in self.map_pages() {
             self.store.check_interrupts();
-            self.matching_on(map, filter, &mut found)?;
+            self.matching_on(map, filter, &mut places, &mut found)?;
             if found.len() > limit {
                 return Ok(None);
             }
@@ -220,8 +221,14 @@ impl<S: PageStore> Index<'_, S> {
         Ok(nodes)
     }
 
-    /// Adds the nodes of a map page that may match.
-    fn matching_on(&self, map: u32, filter: &Filter, found: &mut Vec<NodeId>) -> Result<()> {
+    /// Adds the nodes of a map page that may match; `places` is room for their places.
+    fn matching_on(
+        &self,
+        map: u32,
+        filter: &Filter,
+        places: &mut Vec<u16>,
+        found: &mut Vec<NodeId>,
+    ) -> Result<()> {
         let l = &self.layout;
         self.read_map(map, |body| {
             let columns: [&[Code]; MAX_COLUMNS] = std::array::from_fn(|column| match column {
@@ -231,12 +238,18 @@ impl<S: PageStore> Index<'_, S> {
             let every = (0, Test::In(vec![NULL..=ANY]));
             let (column, first) = filter.tests.first().unwrap_or(&every);
             let rest = filter.tests.get(1..).unwrap_or_default();
-            first.select(columns[*column], |place| {
-                let passes = |(column, test): &(usize, Test)| test.admits(columns[*column][place]);
-                if rest.iter().all(passes) {
-                    found.extend(l.mapped_id(map, place));
-                }
-            });
+            places.clear();
+            first.select(self.kernels, columns[*column], places);
+            let passes = |place: usize| {
+                let mut rest = rest.iter();
+                rest.all(|(column, test)| test.admits(columns[*column][place]))
+            };
+            let places = places.iter().map(|&place| usize::from(place));
+            found.extend(
+                places
+                    .filter(|&place| passes(place))
+                    .filter_map(|place| l.mapped_id(map, place)),
+            );
         })
     }
 }
