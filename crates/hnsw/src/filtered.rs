@@ -35,6 +35,9 @@ const GATHERED_PER_VISIT: f64 = 3.0;
 const SEEDS: usize = 8;
 /// Where less than this part of the share of all nodes matches near the query, what matches is far.
 const FAR: f64 = 0.7;
+/// Where less than this part of it does, it is so far that searches with larger and larger beams take as long as
+/// a visit to all nodes that match, if these are at most so many for each place of the beam, over their share.
+const VERY_FAR: (f64, f64) = (0.5, 60.0);
 /// Nodes that steer, at most, in a search that goes on.
 const STEERING_ON: usize = 1024;
 /// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
@@ -115,11 +118,23 @@ impl Filtered {
         gathers(self.matching, self.share, ef as f64)
     }
 
+    /// Nodes that match near the query, for each that would if they were anywhere.
+    fn nearness(&self) -> f64 {
+        let (all, matching) = self.lanes;
+        matching as f64 / (self.share * all as f64)
+    }
+
     /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so
     /// about as far as many others, which a search tells apart with a larger beam only.
     pub fn is_far(&self) -> bool {
-        let (all, matching) = self.lanes;
-        (matching as f64) < FAR * self.share * all as f64
+        self.nearness() < FAR
+    }
+
+    /// Whether what matches is so far that to visit all of it is less work than to search with a beam of `ef` and
+    /// then larger ones.
+    pub fn should_gather_far(&self, ef: usize) -> bool {
+        let (far, most) = VERY_FAR;
+        self.nearness() < far && self.matching * self.share <= most * ef as f64
     }
 
     /// An empty beam of nodes that steer, for a search that goes on. Those that are nearest lead nowhere

@@ -523,7 +523,9 @@ impl Scan {
             }
             before = near;
             self.ef = (2 * self.ef).min(end);
-            if filtered.should_gather_for(self.ef) && self.gather(index)? {
+            let rather =
+                filtered.should_gather_for(self.ef) || filtered.should_gather_far(self.settings.ef);
+            if rather && self.gather(index)? {
                 return Ok(true);
             }
             self.renew_beams();

@@ -190,7 +190,8 @@ fn all_rows_that_match() {
     }
 }
 
-/// What matches lies together on one side, and queries on others.
+/// What matches lies together on one side, and queries on others. All of it is visited where it is so far that none is
+/// among what is near.
 #[test]
 fn matches_far_from_the_query() {
     let params = keyed(params(DIMS, 16, Metric::L2, Storage::Auto));
@@ -215,8 +216,18 @@ fn matches_far_from_the_query() {
     let store = build(params, &data, 2);
     let mut index = open(&store);
     let (mut hits, mut wanted) = (0, 0);
-    for q in sorted[..rows - matching].iter().step_by(100) {
-        let found = filtered(&mut index, q, settings(40, Resume::Strict), condition, 10);
+    for (i, q) in sorted[..rows - matching].iter().enumerate().step_by(100) {
+        let settings = settings(40, Resume::Strict);
+        if i < rows / 4 {
+            let mut scan = scan(&index, q, settings).with_filter(condition.filter(&index));
+            scan.next(&mut index).expect("scan");
+            let visits = scan.report().visits;
+            assert!(
+                (matching..matching + 1000).contains(&visits),
+                "{visits} visits"
+            );
+        }
+        let found = filtered(&mut index, q, settings, condition, 10);
         let mut exact: Vec<f64> = sorted[rows - matching..]
             .iter()
             .map(|x| operator(params.metric, q, x))
