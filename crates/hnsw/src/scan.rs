@@ -420,6 +420,11 @@ impl Scan {
             if exact {
                 self.exact_upper = self.exact_upper.max(upper);
             }
+            // To ask for the number of blocks is a call of the system.
+            let lists_left = match node.link {
+                NONE => 0,
+                _ => u64::from(index.store.blocks()) * index.layout.slots as u64,
+            };
             let first = node.first as usize;
             let rows = self.rows[first..first + usize::from(node.count)].to_vec();
             return Some(Current {
@@ -428,7 +433,7 @@ impl Scan {
                 exact,
                 rows,
                 next: node.link,
-                lists_left: u64::from(index.store.blocks()) * index.layout.slots as u64,
+                lists_left,
             });
         }
     }
