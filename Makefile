@@ -6,8 +6,8 @@
 #                             VECTOR_ALIAS=force replaces it, VECTOR_ALIAS=no leaves the name alone
 #   make uninstall            take it out again
 #   make installcheck         regression tests against a running server (PGHOST, PGPORT, PGUSER)
-#   make demo                 semantic search over PostgreSQL's own documentation, start to end
-#   make test                 every test, on throwaway servers of PostgreSQL 15, 16 and 18
+#   make demo                 search in PostgreSQL's own descriptions by wording, start to end
+#   make test                 every test on PostgreSQL 15, the main ones on 16 and 18, by itself
 #   make test-waits           isolation tests whose sessions wait between visits to pages
 #   make test-assert          tests on a PostgreSQL with assertions; the extension checks overflow
 #   make test-valgrind        SQL regression tests with the server under valgrind

@@ -1,4 +1,4 @@
-//! `make demo`: search PostgreSQL's own descriptions by meaning.
+//! `make demo`: search PostgreSQL's own descriptions by similar wording.
 //!
 //! Starts a throwaway server, embeds what it says about its functions, operators, types, settings
 //! and views, builds an index, answers plain-English questions, and measures recall and latency.

@@ -35,7 +35,7 @@ use std::sync::atomic::Ordering;
 
 /// Rows of a leaf at most, for each of `ef_construction`.
 const LARGEST: usize = 16;
-/// The same for all; a leaf takes four bytes for each pair.
+/// The same for all; a leaf takes two bytes for each pair, by inner product four.
 const LARGEST_OF_ALL: usize = 4096;
 /// Leaves that a row is in.
 pub(super) const FAN: usize = 8;
