@@ -46,9 +46,10 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     unsafe {
         pg_sys::panic::pgrx_extern_c_guard(|| {
             *correlation = 0.0;
-            let ordered = !(*path).indexorderbys.is_null();
-            if !ordered && !planner::has_range(path) || planner::wants_null(path) {
-                // The index returns rows by distance only, and only those that have one.
+            let orders = pg_sys::list_length((*path).indexorderbys);
+            let ordered = orders > 0;
+            if !ordered && !planner::has_range(path) || orders > 1 || planner::wants_null(path) {
+                // The index returns rows by one distance only, and only those that have one.
                 *startup = f64::INFINITY;
                 *total = f64::INFINITY;
                 *selectivity = 0.0;

@@ -31,6 +31,8 @@ SELECT count(*) FROM t;
 SELECT count(*) FROM plan('SELECT id FROM t WHERE v IS NOT NULL') line WHERE line LIKE '%Index%';
 SELECT count(*) FROM plan('SELECT id FROM t WHERE v = $1') line WHERE line LIKE '%Index%';
 SELECT count(*) FROM plan('SELECT id FROM t LIMIT 1') line WHERE line LIKE '%Index%';
+-- nor with two: rows at the same distance would come as they lie
+SELECT count(*) FROM plan('SELECT id FROM t ORDER BY v <-> $1, v <-> $1 + $1 LIMIT 5') line WHERE line LIKE '%Index%';
 RESET enable_seqscan;
 
 -- the larger the beam, the dearer
