@@ -44,8 +44,7 @@ impl Inspection {
             let restricted = context | pg_sys::SECURITY_RESTRICTED_OPERATION as c_int;
             pg_sys::SetUserIdAndSecContext((*(*table).rd_rel).relowner, restricted);
             let settings = pg_sys::NewGUCNestLevel();
-            #[cfg(feature = "pg18")]
-            pg_sys::RestrictSearchPath();
+            restrict_search_path(user, (*(*table).rd_rel).relowner);
             let (table, index) = (Relation::new(table), Relation::new(index));
             require_sound_state(index);
             let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetTransactionSnapshot());
@@ -77,6 +76,37 @@ impl Inspection {
             pg_sys::index_close(self.index.as_ptr(), LOCK);
             pg_sys::table_close(self.table.as_ptr(), LOCK);
         }
+    }
+}
+
+/// Functions of the index's expressions run with the owner's rights: what they name without a schema must
+/// not be the user's, until the settings are put back.
+#[cfg(any(feature = "pg17", feature = "pg18"))]
+fn restrict_search_path(_: Oid, _: Oid) {
+    // SAFETY: within a nest level of settings.
+    unsafe { pg_sys::RestrictSearchPath() }
+}
+
+/// Functions of the index's expressions run with the owner's rights: what they name without a schema must
+/// not be the user's, until the settings are put back. Who has the owner's rights keeps the path: these
+/// versions build indexes with it.
+#[cfg(any(feature = "pg15", feature = "pg16"))]
+fn restrict_search_path(user: Oid, owner: Oid) {
+    // SAFETY: a look-up by OID; within a nest level of settings; the strings are constants.
+    unsafe {
+        if pg_sys::has_privs_of_role(user, owner) {
+            return;
+        }
+        pg_sys::set_config_option(
+            c"search_path".as_ptr(),
+            c"pg_catalog, pg_temp".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
     }
 }
 

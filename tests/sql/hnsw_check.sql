@@ -126,6 +126,26 @@ SET ROLE hnsw_check_reader;
 SELECT hnsw_check('e_v', true);
 SELECT current_user, current_setting('is_superuser');
 RESET ROLE;
+
+-- and never call one that the caller has put in the place of another
+CREATE OR REPLACE FUNCTION who(v vector) RETURNS vector IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM upper('a');
+	RETURN v;
+END $$;
+CREATE SCHEMA hnsw_check_reader AUTHORIZATION hnsw_check_reader;
+SET ROLE hnsw_check_reader;
+CREATE FUNCTION hnsw_check_reader.upper(text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'run in the place of another';
+END $$;
+SET search_path = hnsw_check_reader, public, pg_catalog;
+SELECT hnsw_check('e_v', true);
+SHOW search_path;
+RESET search_path;
+RESET ROLE;
+DROP FUNCTION hnsw_check_reader.upper(text);
+DROP SCHEMA hnsw_check_reader;
 DROP TABLE t, equal, long, zeros, p, changed, e;
 DROP FUNCTION who(vector);
 DROP ROLE hnsw_check_reader;
