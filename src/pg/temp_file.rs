@@ -19,7 +19,11 @@ impl TempFile {
     /// An empty file.
     pub fn new() -> Self {
         // SAFETY: called by the backend's own thread, within a transaction.
-        let file = unsafe { pg_sys::OpenTemporaryFile(false) };
+        let file = unsafe {
+            // Without it, files are not where `temp_tablespaces` says.
+            pg_sys::PrepareTempTablespaces();
+            pg_sys::OpenTemporaryFile(false)
+        };
         Self { file, size: 0 }
     }
 
