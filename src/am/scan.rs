@@ -13,6 +13,7 @@ use super::report::{Report, warn_if_limited};
 use super::{metric, range, settings};
 use crate::pg::error::{OrRaise, raise};
 use crate::pg::fetch::{Columns, Found, RowReader};
+use crate::pg::interrupts;
 use crate::pg::limit::Limit;
 use crate::pg::memory::{self, Context, Temporary};
 use crate::pg::relation::{self, Fork, Relation, pointer_to};
@@ -239,6 +240,7 @@ unsafe fn next(
     report: &mut Report,
 ) -> Option<Row> {
     loop {
+        interrupts::check();
         let nearest = started.queue.peek().map(|w| w.distance);
         if nearest.is_some_and(|d| started.ended || d <= started.reached) {
             let nearest = started.queue.pop()?;
@@ -381,6 +383,7 @@ unsafe fn mark_dead(scan: &mut IndexScanDescData, started: &mut Started) {
     let snapshot = scan.xs_snapshot;
     started.dead.sort_unstable_by_key(|row| row.node);
     for rows in started.dead.chunk_by(|a, b| a.node == b.node) {
+        interrupts::check();
         let tids: Vec<Tid> = rows.iter().map(|row| row.tid).collect();
         started
             .index
@@ -442,6 +445,10 @@ unsafe fn start(
     {
         let message = "non-MVCC snapshots are not supported with hnsw";
         raise(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, message);
+    }
+    if scan.numberOfOrderBys > 1 {
+        let message = "hnsw index cannot order by two distances";
+        raise(PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED, message);
     }
     relation.count_scan();
     #[cfg(feature = "pg18")]
