@@ -9,6 +9,7 @@ use crate::page::{
 use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind};
 use crate::scorer::Scorer;
+use crate::search;
 use crate::store::PageStore;
 use crate::transform::Transform;
 use crate::{Error, Params, Result};
@@ -246,13 +247,32 @@ impl<'s, S: PageStore> Index<'s, S> {
         Ok(())
     }
 
-    /// The record of the entry point on level 0, from where anchors lead to every node.
+    /// The record of the entry point on level 0, from where anchors lead to every node. [`NONE`] if there is none,
+    /// or a vacuum has freed it since the metapage was read.
     pub(crate) fn root(&self) -> Result<NodeId> {
         match (self.meta.entry, self.meta.entry_level) {
             (NONE, _) => Ok(NONE),
             (entry, 0) => Ok(entry),
-            (entry, _) => self.with_record(entry, |record| record.header().hint),
+            (entry, level) => {
+                let level = search::level_of(level)?;
+                self.with_record(entry, |record| match record.is_node(level) {
+                    true => record.header().hint,
+                    false => NONE,
+                })
+            }
         }
+    }
+
+    /// Reads the entry point anew; the record of it on level 0, [`NONE`] in an index without nodes.
+    pub(crate) fn root_now(&mut self) -> Result<NodeId> {
+        for _ in 0..search::DESCENTS {
+            self.refresh()?;
+            let root = self.root()?;
+            if root != NONE || self.meta.entry == NONE {
+                return Ok(root);
+            }
+        }
+        Err(search::no_entry())
     }
 
     /// Changes the metapage.

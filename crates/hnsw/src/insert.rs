@@ -18,7 +18,7 @@ use crate::keys::{Row, Sketch};
 use crate::prune::{self, LaneDistances};
 use crate::query::Query;
 use crate::record::{MAX_LEVEL, NONE, NodeId, Record, RecordHeader, RecordMut, SlotKind};
-use crate::search::{self, Frontier};
+use crate::search::{self, Frontier, Visited};
 use crate::store::PageStore;
 use crate::transform::Stored;
 use crate::vector::Vector;
@@ -176,7 +176,17 @@ impl<S: PageStore> Index<'_, S> {
             if entries.is_empty() {
                 return Ok(false);
             }
-            let candidates = self.candidates(query, lc, &entries, ef)?;
+            let mut candidates = self.candidates(query, lc, &entries, ef)?;
+            // A search forgets what is behind many dead nodes.
+            if lc == 0
+                && candidates.nodes.is_empty()
+                && let Some(live) = self.some_live()?
+            {
+                candidates = self.candidates(query, lc, &[live], ef)?;
+                if candidates.nodes.is_empty() {
+                    return Ok(false);
+                }
+            }
             if candidates.links.is_empty() {
                 return Ok(false);
             }
@@ -206,17 +216,57 @@ impl<S: PageStore> Index<'_, S> {
             }
         }
         if level > top {
-            self.refresh()?;
-            self.anchor_entry(node, ids[0])?;
-            let entry = ids[usize::from(level)];
+            self.rise(node, ids[0], ids[usize::from(level)], level.into())?;
+        }
+        Ok(true)
+    }
+
+    /// Makes a node the entry point by its record `highest`, unless another is as high by now.
+    fn rise(&mut self, node: &NewNode, base: NodeId, highest: NodeId, level: u32) -> Result<()> {
+        loop {
+            self.store.check_interrupts();
+            let root = self.root_now()?;
+            let before = self.meta().entry;
+            if self.meta().entry_level >= level {
+                return Ok(());
+            }
+            self.anchor_root(node, base, root)?;
+            let mut risen = false;
             self.update_meta(|meta| {
-                if u32::from(level) > meta.entry_level {
-                    (meta.entry, meta.entry_level) = (entry, level.into());
+                risen = meta.entry == before;
+                if risen {
+                    (meta.entry, meta.entry_level) = (highest, level);
                 }
                 Ok(())
             })?;
+            if risen {
+                return Ok(());
+            }
         }
-        Ok(true)
+    }
+
+    /// A live node on level 0, if there is one: anchors lead to all from the root.
+    fn some_live(&self) -> Result<Option<NodeId>> {
+        let mut seen = Visited::new(0);
+        let mut waiting = vec![self.root()?];
+        while let Some(id) = waiting.pop() {
+            self.store.check_interrupts();
+            if id == NONE || !seen.insert(id) {
+                continue;
+            }
+            let (alive, lanes) = self.with_record(id, |record| match record.is_node(0) {
+                true => (
+                    record.kind() == SlotKind::Node,
+                    record.neighbours().to_vec(),
+                ),
+                false => (false, Vec::new()),
+            })?;
+            if alive && self.load(id, 0)?.is_some() {
+                return Ok(Some(id));
+            }
+            waiting.extend(lanes);
+        }
+        Ok(None)
     }
 
     /// Adds a row to the node that has its vector; `false` if that is not what it was. What says
@@ -478,10 +528,9 @@ impl<S: PageStore> Index<'_, S> {
         Ok(false)
     }
 
-    /// The old entry point has no anchor of its own: the node that takes its place becomes it.
-    fn anchor_entry(&self, node: &NewNode, id: NodeId) -> Result<()> {
-        let entry = self.root()?;
-        let Some(Loaded { y, sketch, .. }) = self.load(entry, 0)? else {
+    /// The root has no anchor of its own: the node `id` that takes its place becomes it.
+    fn anchor_root(&self, node: &NewNode, id: NodeId, root: NodeId) -> Result<()> {
+        let Some(Loaded { y, sketch, .. }) = self.load(root, 0)? else {
             return Ok(());
         };
         let generation = self.with_record(id, |record| record.header().generation)?;
@@ -497,7 +546,7 @@ impl<S: PageStore> Index<'_, S> {
         self.link(
             &target,
             &NewLink {
-                id: entry,
+                id: root,
                 distance,
                 edge,
                 anchor: true,

@@ -293,6 +293,7 @@ fn mark_empty<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()>
         }
     }
     for &Owner { id, generation } in &survey.thinned {
+        index.store.check_interrupts();
         if id != NONE {
             change_node(index, id, generation, |header| {
                 header.hint = header.link;
@@ -368,6 +369,7 @@ fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resu
         if !walked.insert(owner) || owner.id == NONE {
             continue;
         }
+        index.store.check_interrupts();
         if index.layout.locate(owner.id).0 >= index.store.blocks() {
             continue;
         }
@@ -377,6 +379,7 @@ fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resu
         })?;
         for mut next in starts {
             while next != NONE && linked.insert(next) {
+                index.store.check_interrupts();
                 next = chain::read(index, owner, next, |_, _| {})?;
             }
         }
@@ -385,6 +388,7 @@ fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resu
         if linked.contains(&id) {
             continue;
         }
+        index.store.check_interrupts();
         if chain::free(index, owner, id, |header| header.generation == generation)?.is_some() {
             survey.stats.freed += 1;
         }
@@ -397,29 +401,51 @@ fn lists_of(record: &Record) -> [NodeId; 2] {
     [record.header().link, record.more()]
 }
 
-/// If the entry point is dead, makes the highest live record the entry point; says that lists are
+/// If the entry point is no live record, makes the highest live one the entry point; says that lists are
 /// about to change.
 fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<()> {
-    let highest = survey
-        .uppers
-        .iter()
-        .filter(|(id, _, _)| !survey.dead.contains_key(id))
-        .max_by_key(|(_, level, _)| *level)
-        .map(|&(id, level, _)| (id, level));
-    let known = highest.or(survey.some_alive.map(|id| (id, 0)));
-    let (entry, level) = match known {
-        Some(known) => known,
-        // All that pass 1 saw is dead; but inserts may have come behind it.
-        None => (find_alive(index)?, 0),
+    let before = *index.meta();
+    let stays = match u8::try_from(before.entry_level) {
+        _ if before.entry == NONE => true,
+        Ok(level) => is_alive(index, before.entry, level)?,
+        Err(_) => false,
+    };
+    let new = if stays {
+        None
+    } else {
+        Some(highest_alive(index, survey)?)
     };
     index.update_meta(|meta| {
-        if survey.dead.contains_key(&meta.entry) {
+        if let Some((entry, level)) = new
+            && meta.entry == before.entry
+        {
             (meta.entry, meta.entry_level) = (entry, level.into());
         }
         // Odd already if a vacuum before this one did not end.
         meta.vacuums |= 1;
         Ok(())
     })
+}
+
+/// Whether there is a live record on this level. An insert that failed may have freed one that pass 1 saw.
+fn is_alive<S: PageStore>(index: &Index<S>, id: NodeId, level: u8) -> Result<bool> {
+    index.with_record(id, |record| {
+        record.kind() == SlotKind::Node && record.header().level == level
+    })
+}
+
+/// The highest live record with its level, or [`NONE`].
+fn highest_alive<S: PageStore>(index: &Index<S>, survey: &Survey) -> Result<(NodeId, u8)> {
+    let mut known: Vec<(NodeId, u8)> = survey.uppers.iter().map(|&(id, l, _)| (id, l)).collect();
+    known.sort_by_key(|&(_, level)| std::cmp::Reverse(level));
+    known.extend(survey.some_alive.map(|id| (id, 0)));
+    for (id, level) in known {
+        if is_alive(index, id, level)? {
+            return Ok((id, level));
+        }
+    }
+    // All that pass 1 saw is dead; but inserts may have come behind it.
+    Ok((find_alive(index)?, 0))
 }
 
 /// Any live node on level 0, or [`NONE`].

@@ -107,7 +107,7 @@ impl Tree {
 
 /// Anchors every part of the tree that is cut off.
 pub(super) fn connect<S: PageStore>(index: &mut Index<S>, ef: usize) -> Result<()> {
-    let root = index.root()?;
+    let root = index.root_now()?;
     if root == NONE {
         return Ok(());
     }
