@@ -16,7 +16,7 @@ use crate::keys::Filter;
 use crate::map::Estimate;
 use crate::query::Query;
 use crate::record::NodeId;
-use crate::search::{Beam, Frontier};
+use crate::search::{Beam, Frontier, Visited};
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
@@ -151,7 +151,7 @@ impl Filtered {
     /// Nodes that steer in a search with a beam of `ef`.
     fn places(&self, ef: usize) -> usize {
         let places = (ef as f64 * steering(self.share)) as usize;
-        places.min(MOST_STEERING.max(ef))
+        places.clamp(1, MOST_STEERING.max(ef))
     }
 
     /// Fills the beam of nodes that steer with the nearest of those that wait; returns how many there
@@ -159,7 +159,9 @@ impl Filtered {
     pub fn refill_steering(&mut self, visited: impl Fn(NodeId) -> bool) -> (usize, usize) {
         let mut ways = std::mem::take(&mut self.steering.discarded);
         ways.sort_by(|a, b| a.0.total_cmp(&b.0));
-        ways.retain(|way| !visited(way.1));
+        // Several nodes may have named it: the least distance stands first.
+        let mut seen = Visited::new(ways.len());
+        ways.retain(|way| !visited(way.1) && seen.insert(way.1));
         let rest = ways.split_off(ways.len().min(self.steering.beam.capacity()));
         for &(distance, id) in &ways {
             self.steering.beam.offer(distance, id);

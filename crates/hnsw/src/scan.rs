@@ -691,7 +691,7 @@ impl Scan {
             return Ok(false);
         }
         self.started_from_root = true;
-        index.refresh()?;
+        let root = index.root_now()?;
         let vacuums = index.meta().vacuums;
         if vacuums != self.vacuums || vacuums % 2 == 1 {
             self.known = self.frontier.forget(index.layout.code_dims > 0);
@@ -699,7 +699,6 @@ impl Scan {
                 filtered.steering.beam.clear();
             }
         }
-        let root = index.root()?;
         if root == NONE || self.frontier.visited.contains(root) {
             return Ok(false);
         }
@@ -733,7 +732,9 @@ impl Scan {
         while frontier.beam.ids().len() < self.ef
             && let Some(Waiting(distance, id)) = self.waiting.pop()
         {
-            if !coded || !frontier.visited.contains(id) {
+            // Several nodes may have named it.
+            let is_new = !frontier.beam.ids().contains(&id);
+            if is_new && !(coded && frontier.visited.contains(id)) {
                 frontier.beam.offer(distance, id);
                 count += 1;
             }
