@@ -312,7 +312,7 @@ impl Visited {
     #[inline]
     fn slot(&self, id: NodeId) -> usize {
         let mask = self.table.len() - 1;
-        let mut at = (id.wrapping_mul(0x9E37_79B1) >> 7) as usize & mask;
+        let mut at = (u64::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & mask;
         while self.table[at] != NONE && self.table[at] != id {
             at = (at + 1) & mask;
         }
