@@ -176,8 +176,9 @@ impl Layout {
         }
     }
 
-    /// Whether words are those of a vector: numbers, bits within the dimensions, or elements in order.
-    pub(crate) fn is_sound(&self, words: &[u32]) -> bool {
+    /// Whether words are those of a vector: numbers, bits within the dimensions, or elements in order. Where the
+    /// largest numbers overflowed, the error `err` has no bound and a coordinate may be no number.
+    pub(crate) fn is_sound(&self, words: &[u32], err: f32) -> bool {
         let is_number = |word: &u32| !f32::from_bits(*word).is_nan();
         let dims = self.params.dims;
         match self.params.storage {
@@ -193,7 +194,7 @@ impl Layout {
                 elements.is_sorted_by(|a, b| a[0] < b[0])
                     && elements.iter().all(|[i, v]| *i < dims && is_number(v))
             }
-            _ => words.iter().all(is_number),
+            _ => !err.is_finite() || words.iter().all(is_number),
         }
     }
 

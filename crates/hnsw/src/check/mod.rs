@@ -358,7 +358,7 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
                 return Ok(());
             }
         }
-        if !self.layout.is_sound(&node.words) {
+        if !self.layout.is_sound(&node.words, header.err) {
             self.report_node(&node, "own vector is not one of its type");
             return Ok(());
         }
