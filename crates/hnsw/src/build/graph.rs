@@ -218,7 +218,13 @@ pub(super) fn nearest<A: Arena>(
         return Vec::new();
     };
     let start = descend(b, node, entry, top, 0);
-    search(b, node, 0, &[start], scratch)
+    if start.1 != node {
+        return search(b, node, 0, &[start], scratch);
+    }
+    // It is on upper levels itself.
+    let own: Vec<u32> = b.list(node, 0).ids().collect();
+    let starts: Vec<(f32, u32)> = own.iter().map(|&id| (b.distance(node, id), id)).collect();
+    search(b, node, 0, &starts, scratch)
 }
 
 /// Where to start on a level: the node that greedy searches of the levels above it lead to.
