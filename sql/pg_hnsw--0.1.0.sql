@@ -996,6 +996,8 @@ DECLARE
 	distance record;
 	within text;
 	sphere text;
+	-- What was created here: an object of somebody else with such a name is not to be taken for it
+	created text[] := '{}';
 BEGIN
 	FOR distance IN
 		SELECT f.opfname AS family, m.amname AS method, o.oprname AS operator, t.typname AS type,
@@ -1006,15 +1008,21 @@ BEGIN
 			JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
 			JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode::pg_catalog.oid
 			JOIN pg_catalog.pg_type t ON t.oid = o.oprleft
+			JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_opfamily'::pg_catalog.regclass::pg_catalog.oid
+				AND d.objid = f.oid AND d.deptype = 'e'
+			JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname IN ('pg_hnsw', 'vector')
+				AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass::pg_catalog.oid
 		WHERE m.amname IN ('hnsw', 'ivfflat') AND a.amopstrategy = 1
 		ORDER BY m.amname, f.oid
 	LOOP
 		sphere := pg_catalog.format('%s_sphere', distance.type);
 		within := pg_catalog.format('<%s> (%I, %s)', distance.operator, distance.type, sphere);
-		IF pg_catalog.to_regtype(sphere) IS NULL THEN
+		IF NOT sphere = ANY (created) THEN
+			created := pg_catalog.array_append(created, sphere);
 			EXECUTE pg_catalog.format('CREATE TYPE %s AS (centre %I, radius float8)', sphere, distance.type);
 		END IF;
-		IF pg_catalog.to_regoperator(within) IS NULL THEN
+		IF NOT within = ANY (created) THEN
+			created := pg_catalog.array_append(created, within);
 			EXECUTE pg_catalog.format(
 				'CREATE FUNCTION %s_within(%I, %s) RETURNS bool LANGUAGE SQL IMMUTABLE PARALLEL SAFE
 					RETURN $1 %s ($2).centre <= ($2).radius',

@@ -69,6 +69,10 @@ BEGIN
 				JOIN pg_catalog.pg_namespace n ON n.oid = f.opfnamespace
 				JOIN pg_catalog.pg_am m ON m.oid = a.amopmethod
 				JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr
+				JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass
+					AND d.objid = o.oid AND d.deptype = 'e'
+				JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'vector'
+					AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
 			WHERE m.amname IN ('hnsw', 'ivfflat') AND a.amopstrategy = 2
 		)
 		SELECT pg_catalog.format('ALTER OPERATOR FAMILY %I.%I USING %I DROP OPERATOR 2 (%s, %s)',

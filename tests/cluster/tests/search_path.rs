@@ -53,6 +53,27 @@ fn of_pg_hnsw() {
     client.batch_execute(create).unwrap();
 }
 
+/// Nor is an object of others taken for one of the extension.
+#[test]
+fn no_object_of_others() {
+    let server = Server::start(&Options::new()).unwrap();
+    let mut client = server.create_database("planted").unwrap();
+    client
+        .batch_execute(
+            "CREATE TYPE bit_sphere AS (centre bit, radius float8);
+             CREATE FUNCTION planted(bit, bit_sphere) RETURNS bool LANGUAGE sql RETURN true;
+             CREATE OPERATOR <<~>> (LEFTARG = bit, RIGHTARG = bit_sphere, FUNCTION = planted)",
+        )
+        .unwrap();
+    let create = "CREATE EXTENSION pg_hnsw";
+    let error = client.batch_execute(create).unwrap_err();
+    assert_eq!(error.code(), Some(&SqlState::DUPLICATE_OBJECT), "{error:?}");
+    let remove =
+        "DROP OPERATOR <<~>> (bit, bit_sphere); DROP FUNCTION planted; DROP TYPE bit_sphere";
+    client.batch_execute(remove).unwrap();
+    client.batch_execute(create).unwrap();
+}
+
 #[test]
 fn of_vector() {
     let copied = Copied::with_alias(&Installation::from_env().unwrap()).unwrap();
@@ -67,6 +88,14 @@ fn of_vector() {
     client
         .batch_execute(
             "CREATE EXTENSION vector SCHEMA trap VERSION '0.8.5';
+             CREATE SCHEMA others;
+             SET search_path = trap;
+             CREATE OPERATOR CLASS others.vector_l2_ops FOR TYPE vector USING hnsw AS
+                 OPERATOR 1 <-> (vector, vector) FOR ORDER BY pg_catalog.float_ops,
+                 FUNCTION 1 vector_l2_squared_distance(vector, vector);
+             CREATE OPERATOR CLASS others.interval_ops DEFAULT FOR TYPE interval USING hnsw AS
+                 OPERATOR 2 pg_catalog.<=;
+             RESET search_path;
              CREATE TABLE items (v trap.vector(2));
              CREATE INDEX ON items USING hnsw (v trap.vector_l2_ops);
              ALTER EXTENSION vector UPDATE TO 'pg_hnsw';
