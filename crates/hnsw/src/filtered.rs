@@ -38,6 +38,8 @@ const FAR: f64 = 0.7;
 /// Where less than this part of it does, it is so far that searches with larger and larger beams take as long as
 /// a visit to all nodes that match, if these are at most so many for each place of the beam, over their share.
 const VERY_FAR: (f64, f64) = (0.5, 60.0);
+/// The most for each place: only as many nodes steer in larger beams as have a place in the first.
+const MOST_FAR: f64 = 1000.0;
 /// Nodes that steer, at most, in a search that goes on.
 const STEERING_ON: usize = 1024;
 /// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
@@ -134,7 +136,8 @@ impl Filtered {
     /// then larger ones.
     pub fn should_gather_far(&self, ef: usize) -> bool {
         let (far, most) = VERY_FAR;
-        self.nearness() < far && self.matching * self.share <= most * ef as f64
+        let ef = ef as f64;
+        self.nearness() < far && self.matching <= ef * (most / self.share).min(MOST_FAR)
     }
 
     /// An empty beam of nodes that steer, for a search that goes on. Those that are nearest lead nowhere

@@ -250,17 +250,18 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// The record of the entry point on level 0, from where anchors lead to every node. [`NONE`] if there is none,
     /// or a vacuum has freed it since the metapage was read.
     pub(crate) fn root(&self) -> Result<NodeId> {
-        match (self.meta.entry, self.meta.entry_level) {
-            (NONE, _) => Ok(NONE),
-            (entry, 0) => Ok(entry),
-            (entry, level) => {
-                let level = search::level_of(level)?;
-                self.with_record(entry, |record| match record.is_node(level) {
-                    true => record.header().hint,
-                    false => NONE,
-                })
-            }
+        let Meta {
+            entry, entry_level, ..
+        } = self.meta;
+        if entry == NONE {
+            return Ok(NONE);
         }
+        let level = search::level_of(entry_level)?;
+        self.with_record(entry, |record| match record.is_node(level) {
+            true if level == 0 => entry,
+            true => record.header().hint,
+            false => NONE,
+        })
     }
 
     /// Reads the entry point anew; the record of it on level 0, [`NONE`] in an index without nodes.

@@ -230,7 +230,10 @@ impl<S: PageStore> Index<'_, S> {
             if self.meta().entry_level >= level {
                 return Ok(());
             }
-            self.anchor_root(node, base, root)?;
+            // A vacuum may have made the node itself the entry point.
+            if root != base && root != NONE {
+                self.anchor_root(node, base, root)?;
+            }
             let mut risen = false;
             self.update_meta(|meta| {
                 risen = meta.entry == before;
@@ -249,11 +252,9 @@ impl<S: PageStore> Index<'_, S> {
     fn some_live(&self) -> Result<Option<NodeId>> {
         let mut seen = Visited::new(0);
         let mut waiting = vec![self.root()?];
+        waiting.retain(|&root| root != NONE && seen.insert(root));
         while let Some(id) = waiting.pop() {
             self.store.check_interrupts();
-            if id == NONE || !seen.insert(id) {
-                continue;
-            }
             let (alive, lanes) = self.with_record(id, |record| match record.is_node(0) {
                 true => (
                     record.kind() == SlotKind::Node,
@@ -264,7 +265,8 @@ impl<S: PageStore> Index<'_, S> {
             if alive && self.load(id, 0)?.is_some() {
                 return Ok(Some(id));
             }
-            waiting.extend(lanes);
+            let new = |&id: &NodeId| id != NONE && seen.insert(id);
+            waiting.extend(lanes.into_iter().filter(new));
         }
         Ok(None)
     }

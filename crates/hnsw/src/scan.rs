@@ -528,8 +528,9 @@ impl Scan {
             }
             before = near;
             self.ef = (2 * self.ef).min(end);
-            let rather =
-                filtered.should_gather_for(self.ef) || filtered.should_gather_far(self.settings.ef);
+            let rather = filtered.can_gather(self.settings.memory)
+                && (filtered.should_gather_for(self.ef)
+                    || filtered.should_gather_far(self.settings.ef));
             if rather && self.gather(index)? {
                 return Ok(true);
             }
@@ -733,8 +734,8 @@ impl Scan {
             && let Some(Waiting(distance, id)) = self.waiting.pop()
         {
             // Several nodes may have named it.
-            let is_new = !frontier.beam.ids().contains(&id);
-            if is_new && !(coded && frontier.visited.contains(id)) {
+            let visited = coded && frontier.visited.contains(id);
+            if !visited && !frontier.beam.ids().contains(&id) {
                 frontier.beam.offer(distance, id);
                 count += 1;
             }

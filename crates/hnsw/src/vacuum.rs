@@ -429,6 +429,9 @@ fn replace_entry<S: PageStore>(index: &mut Index<S>, survey: &Survey) -> Result<
 
 /// Whether there is a live record on this level. An insert that failed may have freed one that pass 1 saw.
 fn is_alive<S: PageStore>(index: &Index<S>, id: NodeId, level: u8) -> Result<bool> {
+    if index.layout.locate(id).0 >= index.store.blocks() {
+        return Ok(false);
+    }
     index.with_record(id, |record| {
         record.kind() == SlotKind::Node && record.header().level == level
     })
@@ -436,7 +439,10 @@ fn is_alive<S: PageStore>(index: &Index<S>, id: NodeId, level: u8) -> Result<boo
 
 /// The highest live record with its level, or [`NONE`].
 fn highest_alive<S: PageStore>(index: &Index<S>, survey: &Survey) -> Result<(NodeId, u8)> {
-    let mut known: Vec<(NodeId, u8)> = survey.uppers.iter().map(|&(id, l, _)| (id, l)).collect();
+    let uppers = survey.uppers.iter().map(|&(id, level, _)| (id, level));
+    let mut known: Vec<(NodeId, u8)> = uppers
+        .filter(|(id, _)| !survey.dead.contains_key(id))
+        .collect();
     known.sort_by_key(|&(_, level)| std::cmp::Reverse(level));
     known.extend(survey.some_alive.map(|id| (id, 0)));
     for (id, level) in known {

@@ -223,8 +223,9 @@ pub(super) fn nearest<A: Arena>(
     }
     // It is on upper levels itself.
     let own: Vec<u32> = b.list(node, 0).ids().collect();
-    let starts: Vec<(f32, u32)> = own.iter().map(|&id| (b.distance(node, id), id)).collect();
-    search(b, node, 0, &starts, scratch)
+    let distances = own.iter().map(|&id| (b.distance(node, id), id));
+    let nearest = distances.min_by(|a, b| a.0.total_cmp(&b.0));
+    search(b, node, 0, nearest.as_slice(), scratch)
 }
 
 /// Where to start on a level: the node that greedy searches of the levels above it lead to.

@@ -16,12 +16,13 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
     /// Counts live nodes that cannot be reached, and reports those that have a row.
     pub(super) fn reach(&mut self) -> Result<()> {
         for _ in 0..TRIES {
-            self.index.refresh()?;
+            let root = self.index.root_now();
+            let root = self.readable(root)?;
             let before = self.index.meta().vacuums;
             if before % 2 == 1 {
                 break;
             }
-            let root = match self.readable(self.index.root())? {
+            let root = match root {
                 Some(root) if root == NONE || self.exists(root) => root,
                 // The entry point is wrong, which was said.
                 _ => return Ok(()),
