@@ -457,7 +457,7 @@ fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
     fn tile<const R: usize>(
         a: &[i8],
         sums: &[i32],
-        panel: &[[u8; 4 * COLUMNS]],
+        panel: &[[u32; COLUMNS]],
     ) -> [[i32; COLUMNS]; R] {
         let d = 4 * panel.len();
         assert!(a.len() >= R * d);
@@ -484,13 +484,12 @@ fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
     let columns = check_products_i8(a, b, d, out);
     let sum = |row: &[i8]| row.iter().map(|&x| i32::from(x)).sum();
     let sums: Vec<i32> = a.chunks_exact(d).map(sum).collect();
-    let mut panel = vec![[0; 4 * COLUMNS]; d / 4];
+    let mut panel = vec![[0; COLUMNS]; d / 4];
     for (p, b) in b.chunks(COLUMNS * d).enumerate() {
         for (column, x) in b.chunks_exact(d).enumerate() {
-            for (four, x) in panel.iter_mut().zip(x.chunks_exact(4)) {
-                for (k, &x) in x.iter().enumerate() {
-                    four[4 * column + k] = x as u8 ^ 0x80;
-                }
+            // Four bytes at once: a leaf is packed anew for each few of its rows.
+            for (four, x) in panel.iter_mut().zip(x.as_chunks::<4>().0) {
+                four[column] = u32::from_ne_bytes(x.map(|x| x as u8 ^ 0x80));
             }
         }
         let width = b.len() / d;

@@ -64,8 +64,9 @@ struct Leaves {
     parts: Vec<Range<usize>>,
 }
 
-/// Rows of a leaf whose products are computed at a time: as many as stay in the cache until they are ranks.
-const STRIP: usize = 32;
+/// Rows of a leaf whose products are computed at a time: as many as stay in the cache until they are ranks. All of
+/// the leaf is packed for each time.
+const STRIP: usize = 128;
 
 /// What a thread needs for a leaf; reused from leaf to leaf.
 #[derive(Default)]
