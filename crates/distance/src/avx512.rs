@@ -487,7 +487,7 @@ fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
     let mut panel = vec![[0; COLUMNS]; d / 4];
     for (p, b) in b.chunks(COLUMNS * d).enumerate() {
         for (column, x) in b.chunks_exact(d).enumerate() {
-            // Four bytes at once: a leaf is packed anew for each few of its rows.
+            // Four bytes at once, which are one number of the panel.
             for (four, x) in panel.iter_mut().zip(x.as_chunks::<4>().0) {
                 four[column] = u32::from_ne_bytes(x.map(|x| x as u8 ^ 0x80));
             }
