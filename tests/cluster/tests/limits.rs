@@ -61,6 +61,32 @@ fn temp_file_limit() {
     check::sound(&mut client, "items", judge.metric(), judge.queries()).unwrap();
 }
 
+/// What does not fit into memory is where `temp_tablespaces` says.
+#[test]
+fn temp_tablespaces() {
+    let server = Server::start(&Options::new()).unwrap();
+    let (mut client, judge) = (session(&server, "spaces").unwrap(), judge());
+    sql::create_table(&mut client, "items", judge.base()).unwrap();
+    client
+        .batch_execute("SET allow_in_place_tablespaces = on; SET log_temp_files = 0")
+        .unwrap();
+    client
+        .batch_execute("CREATE TABLESPACE scratch LOCATION ''")
+        .unwrap();
+    client
+        .batch_execute("SET temp_tablespaces = scratch; SET maintenance_work_mem = '1MB'")
+        .unwrap();
+    sql::create_index(&mut client, "items", judge.metric(), "").unwrap();
+    let log = server.log();
+    let files = log
+        .lines()
+        .filter(|line| line.contains("temporary file: path"));
+    let files: Vec<&str> = files.collect();
+    assert!(!files.is_empty());
+    let elsewhere = files.iter().filter(|line| !line.contains("\"pg_tblspc/"));
+    assert_eq!(elsewhere.count(), 0, "{files:?}");
+}
+
 /// A small file system in memory, unmounted when dropped. Only root may make one.
 struct SmallDisk(PathBuf);
 
