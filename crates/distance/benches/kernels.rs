@@ -92,6 +92,10 @@ fn kernels(c: &mut Criterion) {
                 &mut own,
             );
         });
+        let mut out = vec![0.0; 512];
+        bench("distances", 512, &mut || {
+            (k.distances)(bb(&products), &scales, &scales, bb((2.0, -2.0)), &mut out);
+        });
         let other = own.clone();
         bench("cull", 512, &mut || {
             bb((k.cull)(bb(&mut own), bb(&other)));

@@ -103,6 +103,9 @@ pub struct Kernels {
         ranking: rank::Ranking,
         out: &mut [i16],
     ),
+    /// The distances of which [`Self::ranks`] are; `f32::MAX` for what is more, or not a number.
+    pub distances:
+        fn(products: &[i32], scales: &[f32], squares: &[f32], terms: (f32, f32), out: &mut [f32]),
     /// Puts each rank of `own` that is above the one at the same place of `other` to [`rank::BEYOND`];
     /// returns where the least of the others is first, 0 if there is none. Both have a multiple of
     /// [`rank::CULLED`] ranks, at most [`rank::MOST_CULLED`].

@@ -85,6 +85,30 @@ pub(crate) unsafe fn ranks<S: Simd>(
     }
 }
 
+/// By arrays that the compiler turns into vectors.
+///
+/// # Safety
+/// None is needed.
+#[inline(always)]
+pub(crate) unsafe fn distances<S: Simd>(
+    products: &[i32],
+    scales: &[f32],
+    squares: &[f32],
+    (base, factor): (f32, f32),
+    out: &mut [f32],
+) {
+    let n = out.len();
+    assert!(products.len() == n && scales.len() == n && squares.len() == n);
+    let others = products.iter().zip(scales).zip(squares);
+    for (out, ((&product, scale), square)) in out.iter_mut().zip(others) {
+        let distance = base + square + factor * scale * product as f32;
+        *out = match distance < f32::MAX {
+            true => distance,
+            false => f32::MAX,
+        };
+    }
+}
+
 /// By arrays that the compiler turns into vectors; `$min` is the form of the minimum that it does so with. Of a
 /// function generic over the type it makes twice as many instructions.
 macro_rules! cull {

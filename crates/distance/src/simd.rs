@@ -9,7 +9,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
-pub(crate) use crate::rank::{cull, cull_distances, ranks};
+pub(crate) use crate::rank::{cull, cull_distances, distances, ranks};
 pub(crate) use crate::within::within;
 use crate::{EdgeSums, MAX_DOT_I8};
 
@@ -604,6 +604,10 @@ macro_rules! kernel_table {
             ranks: ranks::<$S>(
                 products: &[i32], scales: &[f32], squares: &[f32],
                 terms: (f32, f32), ranking: $crate::rank::Ranking, out: &mut [i16]
+            ) -> (),
+            distances: distances::<$S>(
+                products: &[i32], scales: &[f32], squares: &[f32],
+                terms: (f32, f32), out: &mut [f32]
             ) -> (),
             cull: cull::<$S>(own: &mut [i16], other: &[i16]) -> usize,
             cull_distances: cull_distances::<$S>(own: &mut [f32], other: &[f32]) -> usize,

@@ -224,7 +224,7 @@ fn order_of_ranks() {
     }
 }
 
-/// All ranks at once are as one by one.
+/// All ranks at once are as one by one, and so are the distances that they are of.
 #[test]
 fn ranks() {
     each(|k| {
@@ -243,11 +243,26 @@ fn ranks() {
                 ranking,
                 &mut out,
             );
+            let mut distances = vec![0.0; n];
+            (k.distances)(&products, &scales, &squares, (base, factor), &mut distances);
             for i in 0..n {
                 let product = factor * scales[i] * products[i] as f32;
                 let distance = base + squares[i] + product;
                 assert_eq!(out[i], ranking.of(distance), "{}", k.name);
+                assert_eq!(distances[i], distance, "{}", k.name);
             }
+        }
+    });
+}
+
+/// What overflows is far, and so is what is not a number.
+#[test]
+fn distances_beyond_all() {
+    each(|k| {
+        for square in [f32::INFINITY, f32::NAN] {
+            let mut out = [0.0; 20];
+            (k.distances)(&[1; 20], &[1.0; 20], &[square; 20], (0.0, 1.0), &mut out);
+            assert_eq!(out, [f32::MAX; 20], "{}", k.name);
         }
     });
 }

@@ -168,7 +168,7 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
     for lc in (0..=level.min(top)).rev() {
         let near = search(b, node, lc, &starts, scratch);
         if lc == 0
-            && let Some(twin) = b.twin(node, &near)
+            && let Some(twin) = b.twin(node, near)
         {
             return merge(b, node, twin);
         }
@@ -179,7 +179,7 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
         });
         let neighbours = selection.chosen.into_iter().map(|i| near[i]).collect();
         chosen.push((lc, neighbours));
-        starts = near.into_iter().take(8).collect();
+        starts = near[..near.len().min(8)].to_vec();
     }
     for (lc, neighbours) in &chosen {
         let list = b.list(node, *lc);
@@ -205,27 +205,6 @@ pub(super) fn insert<A: Arena>(b: &Builder<A>, node: u32, scratch: &mut Scratch)
     {
         *guard = Some((node, level));
     }
-}
-
-/// The nearest of the nodes of level 0 that a search scores, nearest first.
-pub(super) fn nearest<A: Arena>(
-    b: &Builder<A>,
-    node: u32,
-    scratch: &mut Scratch,
-) -> Vec<(f32, u32)> {
-    let entry = *b.entry.read().unwrap_or_else(|e| e.into_inner());
-    let Some((entry, top)) = entry else {
-        return Vec::new();
-    };
-    let start = descend(b, node, entry, top, 0);
-    if start.1 != node {
-        return search(b, node, 0, &[start], scratch);
-    }
-    // It is on upper levels itself.
-    let own: Vec<u32> = b.list(node, 0).ids().collect();
-    let distances = own.iter().map(|&id| (b.distance(node, id), id));
-    let nearest = distances.min_by(|a, b| a.0.total_cmp(&b.0));
-    search(b, node, 0, nearest.as_slice(), scratch)
 }
 
 /// Where to start on a level: the node that greedy searches of the levels above it lead to.
@@ -265,13 +244,13 @@ fn greedy<A: Arena>(
 }
 
 /// Algorithm 2; returns the nearest of all nodes that it scored, nearest first.
-fn search<A: Arena>(
+fn search<'s, A: Arena>(
     b: &Builder<A>,
     node: u32,
     level: u8,
     starts: &[(f32, u32)],
-    scratch: &mut Scratch,
-) -> Vec<(f32, u32)> {
+    scratch: &'s mut Scratch,
+) -> &'s [(f32, u32)] {
     let Scratch {
         beam,
         visited,
@@ -315,7 +294,7 @@ fn search<A: Arena>(
         scored.truncate(count);
     }
     scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    std::mem::take(scored)
+    scored
 }
 
 /// Adds `new` to the list of `node`, in place of another if the list is full.

@@ -20,7 +20,7 @@
 //! in 3 and 4 there is a place for the [`CLOSE`] rows that are nearest by Euclidean distance. Through them
 //! short rows are found, and in their order.
 
-use super::graph::{self, Scratch};
+use super::graph;
 use super::{Arena, Builder, WORK_TAIL};
 use crate::layout::Metric;
 use crate::prune;
@@ -29,7 +29,6 @@ use crate::transform::splitmix64;
 use crate::{Error, Result};
 use distance::rank::{BEYOND, CULLED, Place, Ranking};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -39,8 +38,6 @@ const LARGEST: usize = 16;
 const LARGEST_OF_ALL: usize = 4096;
 /// Leaves that a row is in.
 pub(super) const FAN: usize = 8;
-/// Candidates in the beam that looks for leaders.
-const EF: usize = 16;
 /// Diverse neighbours in a leaf that are looked at.
 const DIVERSE: usize = 64;
 /// Rows nearest by Euclidean distance that have a place, by inner product.
@@ -48,14 +45,14 @@ const CLOSE: usize = 2;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
 
-/// The leaves that rows join, by the numbers of their leaders, nearest first. Rows that do not lead keep theirs in
-/// their lists.
-struct Joins {
-    leaders: Vec<u32>,
-    /// The number of each leader.
-    leaf_of: FxHashMap<u32, u32>,
-    /// What leaders join, themselves first.
-    of_leaders: Vec<[u32; FAN]>,
+/// Rows as the build computes with them, one behind the other, without their tails.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) vectors: Vec<u32>,
+    pub(super) scales: Vec<f32>,
+    pub(super) squares: Vec<f32>,
+    /// What of them is added to distances: nothing by inner product.
+    pub(super) added: Vec<f32>,
 }
 
 /// The rows of all leaves, one leaf behind the other, and where each is.
@@ -66,15 +63,12 @@ struct Leaves {
 
 /// Rows of a leaf whose products are computed at a time: as many as stay in the cache until they are ranks. All of
 /// the leaf is packed for each time.
-const STRIP: usize = 128;
+pub(super) const STRIP: usize = 128;
 
 /// What a thread needs for a leaf; reused from leaf to leaf.
 #[derive(Default)]
 struct Leaf {
-    /// As the build computes with them, without their tails.
-    vectors: Vec<u32>,
-    scales: Vec<f32>,
-    squares: Vec<f32>,
+    rows: Rows,
     /// Products of the codes of a few rows with those of all.
     products: Vec<i32>,
     ranks: Places<i16>,
@@ -216,50 +210,6 @@ impl<A: Arena> Builder<A> {
         left
     }
 
-    /// Finds the leaves that each row joins.
-    fn join(&self, rows: &[u32]) -> Result<Joins> {
-        let leads = |row: &u32| self.node(*row).leads;
-        let leaders: Vec<u32> = rows.iter().copied().filter(leads).collect();
-        let leaf_of: FxHashMap<u32, u32> = leaders.iter().copied().zip(0..).collect();
-        let near = |row: u32, scratch: &mut Scratch| {
-            let near = graph::nearest(self, row, scratch).into_iter();
-            let near = near.map(|(_, leader)| leader);
-            let own = leads(&row).then_some(row);
-            let mut joined = own.into_iter().chain(near).map(|row| leaf_of[&row]);
-            [(); FAN].map(|()| joined.next().unwrap_or(NONE))
-        };
-        let scratch = || Scratch::new(EF, self.layout.lanes);
-        let of_leaders = leaders.par_iter().map_init(scratch, |scratch, &row| {
-            self.check_stop()?;
-            Ok(near(row, scratch))
-        });
-        let of_leaders = of_leaders.collect::<Result<_>>()?;
-        let chunks = rows.par_chunks(CHUNK);
-        chunks.try_for_each_init(scratch, |scratch, rows| {
-            self.check_stop()?;
-            for &row in rows.iter().filter(|row| !leads(row)) {
-                self.list(row, 0).keep(&near(row, scratch));
-            }
-            let joins = (FAN * rows.len()) as u64;
-            self.joins.fetch_add(joins, Ordering::Relaxed);
-            Ok::<_, Error>(())
-        })?;
-        Ok(Joins {
-            leaders,
-            leaf_of,
-            of_leaders,
-        })
-    }
-
-    /// The leaves that a row joins, its leader's first.
-    fn joined(&self, row: u32, joins: &Joins) -> impl Iterator<Item = u32> {
-        let joined = match self.node(row).leads {
-            true => joins.of_leaders[joins.leaf_of[&row] as usize],
-            false => self.list(row, 0).kept(),
-        };
-        joined.into_iter().filter(|&leaf| leaf != NONE)
-    }
-
     /// The rows, near ones together, and the leaves that they are in.
     fn leaves(&self, rows: Vec<u32>) -> Result<(Vec<u32>, Leaves)> {
         let joins = &self.join(&rows)?;
@@ -325,27 +275,60 @@ impl<A: Arena> Builder<A> {
         self.split(b, start + middle, parts);
     }
 
+    /// Words of a vector without its tail.
+    pub(super) fn vector_words(&self) -> usize {
+        (self.work_size() - WORK_TAIL) / 4
+    }
+
+    /// What a row's products are made distances with, for the kernels.
+    pub(super) fn terms(&self, rows: &Rows, row: usize) -> (f32, f32) {
+        let factor = match self.by_product() {
+            true => -1.0,
+            false => -2.0,
+        };
+        (rows.added[row], factor * rows.scales[row])
+    }
+
+    /// Reads rows, in place of what was read before.
+    pub(super) fn read_rows(
+        &self,
+        rows: impl ExactSizeIterator<Item = u32> + Clone,
+        to: &mut Rows,
+    ) {
+        to.vectors.clear();
+        to.scales.clear();
+        to.squares.clear();
+        to.added.clear();
+        let mut ahead = rows.clone().skip(4);
+        for row in rows {
+            ahead.next().into_iter().for_each(|row| self.prefetch(row));
+            let words = bytemuck::cast_slice(self.work(row));
+            to.vectors.extend_from_slice(&words[..self.vector_words()]);
+            let tail = self.tail(row);
+            to.scales.push(tail.scale);
+            to.squares.push(tail.square);
+            to.added.push(match self.by_product() {
+                true => 0.0,
+                false => tail.square,
+            });
+        }
+    }
+
     /// Reads the rows of a leaf and ranks all their distances; returns how many ranks there are from each row, of
     /// which those beyond the rows are of no candidates.
     fn measure(&self, rows: &[u32], leaf: &mut Leaf) -> usize {
-        let size = (self.work_size() - WORK_TAIL) / 4;
+        let size = self.vector_words();
         let width = rows.len().next_multiple_of(CULLED);
-        leaf.vectors.clear();
-        leaf.scales.clear();
-        leaf.squares.clear();
-        for (i, &row) in rows.iter().enumerate() {
-            if let Some(&ahead) = rows.get(i + 4) {
-                self.prefetch(ahead);
-            }
-            let words = bytemuck::cast_slice(self.work(row));
-            leaf.vectors.extend_from_slice(&words[..size]);
-            let tail = self.tail(row);
-            leaf.scales.push(tail.scale);
-            leaf.squares.push(tail.square);
-        }
-        leaf.vectors.resize(width * size, 0);
+        self.read_rows(rows.iter().copied(), &mut leaf.rows);
+        leaf.rows.vectors.resize(width * size, 0);
         leaf.close.clear();
-        let largest = leaf.squares.iter().copied().fold(0.0, f32::max);
+        let Rows {
+            vectors,
+            scales,
+            squares,
+            added,
+        } = &leaf.rows;
+        let largest = squares.iter().copied().fold(0.0, f32::max);
         // No distance is more than that.
         let ranking = Ranking::up_to(4.0 * largest);
         let all = rows.len() * width;
@@ -353,7 +336,6 @@ impl<A: Arena> Builder<A> {
             true => leaf.distances.all.resize(all, 0.0),
             false => leaf.ranks.all.resize(all, 0),
         }
-        let vectors = &leaf.vectors;
         for i in 0..rows.len() {
             let places = i * width..i * width + rows.len();
             let beyond = places.end..(i + 1) * width;
@@ -367,28 +349,23 @@ impl<A: Arena> Builder<A> {
             let products = || &leaf.products[i % STRIP * width..][..rows.len()];
             let from = &vectors[i * size..][..size];
             let between = |to| self.layout.between(self.kernels, from, to);
-            let (scale, square) = (leaf.scales[i], leaf.squares[i]);
+            let terms = self.terms(&leaf.rows, i);
             if self.by_product() {
                 let out = &mut leaf.distances.all[places];
                 if int8 {
-                    let others = products().iter().zip(&leaf.scales);
-                    for (out, (&product, other)) in out.iter_mut().zip(others) {
-                        *out = at_most_max(-scale * other * product as f32);
-                    }
+                    (self.kernels.distances)(products(), scales, added, terms, out);
                 } else {
                     for (out, to) in out.iter_mut().zip(vectors.chunks_exact(size)) {
                         *out = at_most_max(between(to));
                     }
                 }
-                let others = out.iter().copied().zip(leaf.squares.iter().copied());
+                let others = out.iter().copied().zip(squares.iter().copied());
                 leaf.close.push(self.close(others, Some(i)));
                 leaf.distances.all[beyond].fill(f32::INFINITY);
             } else {
                 let out = &mut leaf.ranks.all[places];
                 if int8 {
-                    let terms = (square, -2.0 * scale);
-                    let (scales, squares) = (&leaf.scales, &leaf.squares);
-                    (self.kernels.ranks)(products(), scales, squares, terms, ranking, out);
+                    (self.kernels.ranks)(products(), scales, added, terms, ranking, out);
                 } else {
                     for (out, to) in out.iter_mut().zip(vectors.chunks_exact(size)) {
                         *out = ranking.of(between(to));
@@ -497,7 +474,7 @@ impl<A: Arena> Builder<A> {
 }
 
 /// What overflows is far, but no less a candidate; also if it is not a number.
-fn at_most_max(distance: f32) -> f32 {
+pub(super) fn at_most_max(distance: f32) -> f32 {
     if distance < f32::MAX {
         distance
     } else {

@@ -13,6 +13,7 @@
 
 mod balance;
 pub mod graph;
+mod join;
 mod leaves;
 pub mod plan;
 
