@@ -4,13 +4,12 @@
 //! at each. Where leaders are many, near rows form cells, and a cell is compared with the leaders of the cells
 //! around it.
 
-use super::leaves::{FAN, Rows, STRIP, at_most_max};
+use super::leaves::{FAN, JOIN, Rows, STRIP, at_most_max};
 use super::{Arena, Builder};
 use crate::Result;
 use crate::record::NONE;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::sync::atomic::Ordering;
 
 /// Leaders that all rows are compared with, at most.
 const FEW: usize = 4096;
@@ -208,8 +207,7 @@ impl<A: Arena> Builder<A> {
                 self.check_stop()?;
                 let near = self.nearest_to_strip(rows, &read, by, scratch);
                 if by == By::Metric {
-                    let joins = (FAN * rows.len()) as u64;
-                    self.joins.fetch_add(joins, Ordering::Relaxed);
+                    self.took(JOIN, rows.len());
                 }
                 let near = near.into_iter().map(|near| near.0.map(|near| near.1));
                 let kept = rows

@@ -4,7 +4,7 @@
 //!
 //! 1. One row in `1.5 ef_construction` leads. Leaders are inserted one by one ([`graph`]) while the table is
 //!    read, on all their levels.
-//! 2. Each row joins the leaves of the [`FAN`] leaders that a search finds nearest to it.
+//! 2. Each row joins the leaves of the [`FAN`] leaders that are nearest to it ([`super::join`]).
 //! 3. In a leaf all distances are computed, by blocks of vectors that stay in the cache, which takes a
 //!    fraction of what as many take in a search. The diverse neighbours of each row among all rows of the
 //!    leaf are its candidates there. As a relative neighbourhood graph they connect the leaf,
@@ -30,7 +30,6 @@ use crate::{Error, Result};
 use distance::rank::{BEYOND, CULLED, Place, Ranking};
 use rayon::prelude::*;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 /// Rows of a leaf at most, for each of `ef_construction`.
 const LARGEST: usize = 16;
@@ -38,6 +37,14 @@ const LARGEST: usize = 16;
 const LARGEST_OF_ALL: usize = 4096;
 /// Leaves that a row is in.
 pub(super) const FAN: usize = 8;
+/// Steps that a row takes, each of about the same time: to join leaves, to be compared in each of them, to choose
+/// its list, to ask for lanes.
+pub(super) const JOIN: u64 = 1;
+const COMPARE: u64 = 1;
+const CHOOSE: u64 = 2;
+const LINK: u64 = 1;
+/// Steps of all.
+pub(super) const STEPS: u64 = JOIN + COMPARE * FAN as u64 + CHOOSE + LINK;
 /// Diverse neighbours in a leaf that are looked at.
 const DIVERSE: usize = 64;
 /// Rows nearest by Euclidean distance that have a place, by inner product.
@@ -155,18 +162,20 @@ impl<A: Arena> Builder<A> {
             .try_for_each_init(Leaf::default, |scratch, part| {
                 self.check_stop()?;
                 self.compare(&leaves.members[part.clone()], scratch);
-                self.joins.fetch_add(part.len() as u64, Ordering::Relaxed);
+                self.took(COMPARE, part.len());
                 Ok::<_, Error>(())
             })?;
         drop(leaves);
         let chosen = order.par_chunks(CHUNK).map(|rows| {
             self.check_stop()?;
+            self.took(CHOOSE, rows.len());
             Ok(rows.iter().map(|&row| self.choose(row)).collect())
         });
         let chosen = chosen.collect::<Result<Vec<Vec<u8>>>>()?;
         let links = order.par_chunks(CHUNK).zip(chosen);
         links.try_for_each(|(rows, chosen)| {
             self.check_stop()?;
+            self.took(LINK, rows.len());
             for (&row, chosen) in rows.iter().zip(chosen) {
                 let list = self.list(row, 0);
                 for lane in 0..chosen.into() {

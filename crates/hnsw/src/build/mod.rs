@@ -166,8 +166,8 @@ pub struct Builder<A: Arena> {
     /// By node: those that are one with it.
     twins: Mutex<FxHashMap<u32, Vec<u32>>>,
     rows: AtomicU64,
-    /// Leaves that rows have joined, and rows of leaves that were compared.
-    joins: AtomicU64,
+    /// What [`Self::finish`] has done, in steps of which each row takes [`leaves::STEPS`].
+    steps: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -219,7 +219,7 @@ impl<A: Arena> Builder<A> {
             entry: RwLock::new(None),
             twins: Mutex::default(),
             rows: AtomicU64::new(0),
-            joins: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         }
     }
@@ -315,9 +315,14 @@ impl<A: Arena> Builder<A> {
         if !self.layout.params.metric.rotated() {
             return 1.0;
         }
-        let all = 2 * leaves::FAN as u64 * self.rows.load(Ordering::Relaxed);
-        let joins = self.joins.load(Ordering::Relaxed);
-        (joins as f64 / all.max(1) as f64).min(1.0)
+        let all = leaves::STEPS * self.rows.load(Ordering::Relaxed);
+        let steps = self.steps.load(Ordering::Relaxed);
+        (steps as f64 / all.max(1) as f64).min(1.0)
+    }
+
+    /// Counts steps that so many rows have taken.
+    fn took(&self, steps: u64, rows: usize) {
+        self.steps.fetch_add(steps * rows as u64, Ordering::Relaxed);
     }
 
     /// Makes workers stop at the next row.
