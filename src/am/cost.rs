@@ -7,6 +7,7 @@
 use super::options::Options;
 use super::{metric, range, settings};
 use crate::pg::planner::{self, Costs};
+use crate::types::IndexedType;
 use hnsw::Storage;
 use hnsw::filtered;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
@@ -64,9 +65,10 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             let leaves_out = !planner::has_range(path) || range::ends_scan(path);
             let costs = planner::costs(root, path, loop_count, leaves_out);
             let (m, size) = planner::with_index((*(*path).indexinfo).indexoid, |index| {
-                let (metric, _) = metric::of(index);
+                let (metric, indexed) = metric::of(index);
                 let dims = f64::from(index.first_column().1);
                 let size = match metric.only_storage() {
+                    None if indexed == IndexedType::Halfvec => 2.0 * dims,
                     None => 4.0 * dims,
                     Some(Storage::Bits) => dims / 8.0,
                     // Depends on the values, most of which are short.

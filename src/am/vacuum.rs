@@ -54,7 +54,8 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
                 false => stats,
                 // No rows were removed: count what is there.
                 true => {
-                    let store = PgStore::for_vacuum(relation);
+                    // A vacuum that removes rows reads pages twice and keeps them.
+                    let store = PgStore::for_counting(relation, (*info).strategy);
                     let mut index = Index::open(&store).or_raise(relation);
                     let slots = index.layout().slots;
                     let done = hnsw::vacuum::count(&mut index).or_raise(relation);

@@ -8,7 +8,7 @@ use super::recent::Recent;
 use super::relation::{Fork, Relation};
 use super::wal::{self, Delta, Record};
 use hnsw::page::{BODY_SIZE, Body};
-use pgrx::pg_sys::{self, Buffer, Page, PageHeaderData};
+use pgrx::pg_sys::{self, Buffer, BufferAccessStrategy, Page, PageHeaderData};
 use std::mem::offset_of;
 
 const HEADER_SIZE: usize = offset_of!(PageHeaderData, pd_linp);
@@ -89,18 +89,25 @@ fn pin_new(relation: Relation, fork: Fork, most: usize) -> Vec<Buffer> {
 pub struct Locked(Buffer);
 
 impl Locked {
-    /// Pins and locks a block of the main fork, which must exist.
+    /// Pins and locks a block of the main fork, which must exist; `strategy` says which buffer it may take if it is
+    /// in none.
     #[inline]
-    pub fn read(relation: Relation, recent: &Recent, block: u32, lock: Lock) -> Self {
+    pub fn read(
+        relation: Relation,
+        recent: &Recent,
+        block: u32,
+        lock: Lock,
+        strategy: BufferAccessStrategy,
+    ) -> Self {
         let buffer = recent.pin(block).unwrap_or_else(|| {
-            // SAFETY: the relation is open.
+            // SAFETY: the relation is open, and the strategy none or one that still is.
             let buffer = unsafe {
                 pg_sys::ReadBufferExtended(
                     relation.as_ptr(),
                     pg_sys::ForkNumber::MAIN_FORKNUM,
                     block,
                     pg_sys::ReadBufferMode::RBM_NORMAL,
-                    std::ptr::null_mut(),
+                    strategy,
                 )
             };
             recent.note(block, buffer);

@@ -8,6 +8,7 @@ use super::relation::{Fork, PageLock, Relation};
 use hnsw::page::{Body, Meta};
 use hnsw::store::PageStore;
 use hnsw::{Error, Params, Result};
+use pgrx::pg_sys::BufferAccessStrategy;
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -21,6 +22,8 @@ pub struct PgStore {
     /// Blocks that exist for certain.
     blocks: Cell<u32>,
     in_vacuum: bool,
+    /// Which buffers it takes; null for any.
+    strategy: BufferAccessStrategy,
 }
 
 impl PgStore {
@@ -31,6 +34,7 @@ impl PgStore {
             recent: Recent::of(index),
             blocks: Cell::new(0),
             in_vacuum: false,
+            strategy: std::ptr::null_mut(),
         }
     }
 
@@ -42,9 +46,20 @@ impl PgStore {
         }
     }
 
+    /// The same for what reads all pages once: with a strategy for that it leaves what is cached alone.
+    ///
+    /// # Safety
+    /// The strategy must stay as long as the store.
+    pub unsafe fn for_counting(index: Relation, strategy: BufferAccessStrategy) -> Self {
+        Self {
+            strategy,
+            ..Self::for_vacuum(index)
+        }
+    }
+
     /// What is wrong with the header of a page that exists.
     pub fn header_problem(&self, block: u32) -> Option<&'static str> {
-        let buffer = Locked::read(self.index, &self.recent, block, Lock::Share);
+        let buffer = self.locked(block, Lock::Share);
         let problem = buffer.header_problem();
         buffer.release();
         problem
@@ -56,7 +71,12 @@ impl PgStore {
             let what = "block is beyond the end of the index";
             return Err(Error::Corrupted { block, what });
         }
-        Ok(Locked::read(self.index, &self.recent, block, lock))
+        Ok(self.locked(block, lock))
+    }
+
+    #[inline]
+    fn locked(&self, block: u32, lock: Lock) -> Locked {
+        Locked::read(self.index, &self.recent, block, lock, self.strategy)
     }
 }
 

@@ -45,6 +45,7 @@ pub fn allocate<S: PageStore>(index: &Index<S>, bytes: &[u8]) -> Result<(NodeId,
         }
     }
     while let Some(block) = index.store.free_page() {
+        index.store.check_interrupts();
         if block >= l.first_block()
             && block < index.store.blocks()
             && !l.is_map(block)
@@ -161,6 +162,7 @@ fn allocate_pages<S: PageStore>(
 ) -> Result<(NodeId, u32)> {
     let l = &index.layout;
     while let Some(block) = index.store.free_page() {
+        index.store.check_interrupts();
         let there = block >= l.first_block() && block < index.store.blocks();
         let generation = match there && l.starts_unit(block) {
             true if is_whole(index, block)? => claim(index, block)?,

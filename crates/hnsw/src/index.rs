@@ -216,6 +216,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         };
         let mut rows = Vec::new();
         for block in l.first_block()..self.store.blocks() {
+            self.store.check_interrupts();
             self.store.read(block, |body| {
                 if body.header().kind != PageKind::Nodes as u16 {
                     return Ok(());

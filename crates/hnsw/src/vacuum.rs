@@ -76,15 +76,17 @@ pub fn vacuum<S: PageStore>(
     }
     mark_empty(index, &mut survey)?;
     index.store.wait_for_inserts();
-    settle_doubtful(index, &mut survey)?;
+    let revived = settle_doubtful(index, &mut survey)?;
     if mark_uppers(index, &mut survey)? {
         index.store.wait_for_inserts();
     }
     free_stray_lists(index, &mut survey)?;
     index.refresh()?;
     // Odd: the vacuum before this one did not end, perhaps just before it had.
-    if !survey.dead.is_empty() || index.meta().vacuums % 2 == 1 {
+    if !survey.dead.is_empty() || revived || index.meta().vacuums % 2 == 1 {
         replace_entry(index, &survey)?;
+        // One that took a dead node for the root may anchor it at its own.
+        index.store.wait_for_inserts();
         for block in first..index.store.blocks() {
             index.store.check_interrupts();
             repair_page(index, block, ef, &survey.dead)?;
@@ -322,8 +324,10 @@ fn change_node<S: PageStore>(
     })
 }
 
-/// An insert may have put a row into a list just before its node was marked dead; such a node lives.
-fn settle_doubtful<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> {
+/// An insert may have put a row into a list just before its node was marked dead; such a node lives. Returns whether
+/// there are any: an insert meanwhile may have taken all nodes for dead.
+fn settle_doubtful<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bool> {
+    let mut revived = false;
     for (id, generation) in std::mem::take(&mut survey.doubtful) {
         if !survey.dead.contains_key(&id) {
             survey.some_alive = Some(id);
@@ -334,9 +338,10 @@ fn settle_doubtful<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resul
             })?;
             survey.dead.remove(&id);
             survey.some_alive = Some(id);
+            revived = true;
         }
     }
-    Ok(())
+    Ok(revived)
 }
 
 /// Marks the upper records of dead nodes; whether there are any.
@@ -378,9 +383,14 @@ fn free_stray_lists<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Resu
             if owned { lists_of(&r) } else { [NONE; 2] }
         })?;
         for mut next in starts {
-            while next != NONE && linked.insert(next) {
+            while next != NONE {
                 index.store.check_interrupts();
-                next = chain::read(index, owner, next, |_, _| {})?;
+                let (at, mut own) = (next, false);
+                next = chain::read(index, owner, at, |_, _| own = true)?;
+                // A damaged link may lead into the list of another node, or back.
+                if !own || !linked.insert(at) {
+                    break;
+                }
             }
         }
     }
@@ -450,8 +460,18 @@ fn highest_alive<S: PageStore>(index: &Index<S>, survey: &Survey) -> Result<(Nod
             return Ok((id, level));
         }
     }
-    // All that pass 1 saw is dead; but inserts may have come behind it.
-    Ok((find_alive(index)?, 0))
+    // All that pass 1 saw is dead; but inserts may have come behind it. Nothing leads to their nodes before they are
+    // done.
+    loop {
+        let id = find_alive(index)?;
+        if id == NONE {
+            return Ok((NONE, 0));
+        }
+        index.store.wait_for_inserts();
+        if is_alive(index, id, 0)? {
+            return Ok((id, 0));
+        }
+    }
 }
 
 /// Any live node on level 0, or [`NONE`].
@@ -667,6 +687,7 @@ fn free_dead<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<()> 
         }
         for mut list in lists {
             while list != NONE {
+                index.store.check_interrupts();
                 let freed = chain::free(index, Owner { id, generation }, list, |_| true)?;
                 survey.stats.freed += u64::from(freed.is_some());
                 list = freed.unwrap_or(NONE);

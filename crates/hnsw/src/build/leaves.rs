@@ -37,14 +37,15 @@ const LARGEST: usize = 16;
 const LARGEST_OF_ALL: usize = 4096;
 /// Leaves that a row is in.
 pub(super) const FAN: usize = 8;
-/// Steps that a row takes, each of about the same time: to join leaves, to be compared in each of them, to choose
-/// its list, to ask for lanes.
+/// Steps that a row takes: to find where it is, to join leaves, to be compared in each of them, to choose its list,
+/// to ask for lanes. Up to some millions of rows each takes about the same time.
+pub(super) const PLACE: u64 = 1;
 pub(super) const JOIN: u64 = 1;
 const COMPARE: u64 = 1;
 const CHOOSE: u64 = 2;
 const LINK: u64 = 1;
 /// Steps of all.
-pub(super) const STEPS: u64 = JOIN + COMPARE * FAN as u64 + CHOOSE + LINK;
+pub(super) const STEPS: u64 = PLACE + JOIN + COMPARE * FAN as u64 + CHOOSE + LINK;
 /// Diverse neighbours in a leaf that are looked at.
 const DIVERSE: usize = 64;
 /// Rows nearest by Euclidean distance that have a place, by inner product.
@@ -68,8 +69,8 @@ struct Leaves {
     parts: Vec<Range<usize>>,
 }
 
-/// Rows of a leaf whose products are computed at a time: as many as stay in the cache until they are ranks. All of
-/// the leaf is packed for each time.
+/// Rows whose products with others are computed at a time: as many as stay in the cache until they are distances. The
+/// others are packed for each time.
 pub(super) const STRIP: usize = 128;
 
 /// What a thread needs for a leaf; reused from leaf to leaf.
@@ -227,41 +228,33 @@ impl<A: Arena> Builder<A> {
             let known = self.list(joins.leaders[leaf as usize], 0).ids();
             known.filter(move |&leader| !self.joined(leader, joins).any(|joined| joined == leaf))
         };
-        // First the sizes, then where each leaf begins, and in the end where it ends.
-        let mut ends = vec![0; joins.leaders.len()];
-        for &row in &rows {
-            self.joined(row, joins)
-                .for_each(|leaf| ends[leaf as usize] += 1);
-        }
-        let mut all = 0;
-        for (leaf, end) in (0..).zip(&mut ends) {
-            let size = *end + known(leaf).count();
-            *end = all;
-            all += size;
-        }
-        let mut members = vec![NONE; all];
-        let mut add = |leaf: u32, row: u32| {
-            let end = &mut ends[leaf as usize];
-            members[*end] = row;
-            *end += 1;
+        let leaves = 0..joins.leaders.len() as u32;
+        let joining = || {
+            let rows = rows.iter();
+            rows.flat_map(|&row| self.joined(row, joins).map(move |leaf| (leaf, row)))
         };
-        for &row in &rows {
-            self.joined(row, joins).for_each(|leaf| add(leaf, row));
+        let naming = || {
+            let leaves = leaves.clone();
+            leaves.flat_map(|leaf| known(leaf).map(move |leader| (leaf, leader)))
+        };
+        let (mut members, ends) = grouped(leaves.len(), || joining().chain(naming()));
+        let first = |&row: &u32| Some((self.joined(row, joins).next()?, row));
+        let (order, _) = grouped(leaves.len(), || rows.iter().filter_map(first));
+        debug_assert_eq!(order.len(), rows.len(), "each row joins a leaf");
+        let (mut leaves, mut rest, mut start) = (Vec::new(), &mut members[..], 0);
+        for end in ends {
+            let (leaf, behind) = rest.split_at_mut(end - start);
+            leaves.push((leaf, start));
+            (rest, start) = (behind, end);
         }
-        for leaf in 0..joins.leaders.len() as u32 {
-            known(leaf).for_each(|leader| add(leaf, leader));
-        }
-        let mut order = Vec::with_capacity(rows.len());
-        drop(rows);
-        let (mut parts, mut start) = (Vec::new(), 0);
-        for (leaf, end) in (0..).zip(ends) {
-            let rows = &mut members[start..end];
-            rows.sort_unstable();
-            let is_own = |&row: &u32| self.joined(row, joins).next() == Some(leaf);
-            order.extend(rows.iter().copied().filter(is_own));
-            self.split(rows, start, &mut parts);
-            start = end;
-        }
+        let parts = leaves.into_par_iter().map(|(leaf, start)| {
+            self.check_stop()?;
+            leaf.sort_unstable();
+            let mut parts = Vec::new();
+            self.split(leaf, start, &mut parts);
+            Ok(parts)
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?.concat();
         Ok((order, Leaves { members, parts }))
     }
 
@@ -308,6 +301,7 @@ impl<A: Arena> Builder<A> {
         to.scales.clear();
         to.squares.clear();
         to.added.clear();
+        to.vectors.reserve(rows.len() * self.vector_words());
         let mut ahead = rows.clone().skip(4);
         for row in rows {
             ahead.next().into_iter().for_each(|row| self.prefetch(row));
@@ -480,6 +474,27 @@ impl<A: Arena> Builder<A> {
         }
         close.map(|c| c.1)
     }
+}
+
+/// The rows of groups, one group behind the other, and where each ends; `items` are the groups' numbers with a row each.
+fn grouped<I: Iterator<Item = (u32, u32)>>(
+    groups: usize,
+    items: impl Fn() -> I,
+) -> (Vec<u32>, Vec<usize>) {
+    // First the sizes, then where each begins, and in the end where it ends.
+    let mut ends = vec![0; groups];
+    items().for_each(|(group, _)| ends[group as usize] += 1);
+    let mut all = 0;
+    for end in &mut ends {
+        (*end, all) = (all, all + *end);
+    }
+    let mut rows = vec![NONE; all];
+    for (group, row) in items() {
+        let end = &mut ends[group as usize];
+        rows[*end] = row;
+        *end += 1;
+    }
+    (rows, ends)
 }
 
 /// What overflows is far, but no less a candidate; also if it is not a number.

@@ -325,7 +325,7 @@ impl<A: Arena> Builder<A> {
         self.steps.fetch_add(steps * rows as u64, Ordering::Relaxed);
     }
 
-    /// Makes workers stop at the next row.
+    /// Makes workers stop at the next row, strip or leaf.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }

@@ -118,25 +118,33 @@ pub(super) fn connect<S: PageStore>(index: &mut Index<S>, ef: usize) -> Result<(
         .copied()
         .filter(|&n| n != root && tree.top[n as usize] == n)
         .collect();
-    for top in tops {
+    let generation = |&id: &NodeId| index.with_record(id, |record| record.header().generation);
+    let generations = tops.iter().map(generation).collect::<Result<Vec<_>>>()?;
+    if !tops.is_empty() {
+        // Some may be of inserts that have not come to anchor them.
+        index.store.wait_for_inserts();
+    }
+    for (top, generation) in tops.into_iter().zip(generations) {
         index.store.check_interrupts();
-        if attach(index, &tree, root, top, ef)? {
+        if attach(index, &tree, root, (top, generation), ef)? {
             tree.attached.insert(top);
         }
     }
     Ok(())
 }
 
-/// Anchors a node at one that is connected with the root: one of its neighbours, one that a search
-/// finds, or any.
+/// Anchors a node, if it still has this generation, at one that is connected with the root: one of its neighbours, one
+/// that a search finds, or one of some around the root.
 fn attach<S: PageStore>(
     index: &mut Index<S>,
     tree: &Tree,
     root: NodeId,
-    id: NodeId,
+    (id, generation): (NodeId, u32),
     ef: usize,
 ) -> Result<bool> {
-    let Some(Loaded { header, y, sketch }) = index.load(id, 0)? else {
+    let loaded = index.load(id, 0)?;
+    let Some(Loaded { header, y, sketch }) = loaded.filter(|l| l.header.generation == generation)
+    else {
         return Ok(false);
     };
     let orphan = Orphan {
