@@ -162,9 +162,11 @@ test-assert:
 test-valgrind:
 	$(ASSERT) MAKE="$(MAKE)" scripts/valgrind.sh
 
-# Only the tests of recall, of the cookbook, and those that need pgvector.
+# Only the tests of recall, of the cookbook, those that need pgvector, and those of WAL, which other versions write and
+# replay differently.
 test-recall-%: private-%
-	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility
+	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility \
+	    --test classes --test wal --test crash --test standby --test relations
 
 # What make test does with 20 crashes and 480 damaged indexes.
 test-long: private-15

@@ -67,7 +67,7 @@ for major in "${majors[@]:1}" "$home"; do
         run "isolation on PostgreSQL $major" "test-isolation-$major"
         run "cluster tests on PostgreSQL $major" "test-cluster-$major"
     else
-        run "recall, and pgvector beside it, on PostgreSQL $major" "test-recall-$major"
+        run "recall, WAL, and pgvector beside it, on PostgreSQL $major" "test-recall-$major"
     fi
 done
 run "pg_upgrade" test-upgrade

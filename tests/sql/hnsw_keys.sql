@@ -133,6 +133,21 @@ SELECT r->'rows' AS rows, (r->>'rejected')::int < 500 AS rejected, r->'compared'
 SELECT count(*) FROM (SELECT id FROM longs WHERE t < repeat('long', 300) || 1 ORDER BY v <=> '[10,1]' LIMIT 500) x;
 SELECT r->'rows' AS rows, r->>'ended' AS ended FROM hnsw_last_scan() r;
 
+-- an enum that gets another label, and one of another name
+CREATE TABLE moods (id int, v vector(1), e mood);
+INSERT INTO moods SELECT i, ARRAY[i]::vector, (enum_range(NULL::mood))[1 + i % 3] FROM generate_series(1, 90) i;
+CREATE INDEX moods_v ON moods USING hnsw (v vector_l2_ops, e);
+ALTER TYPE mood ADD VALUE 'poor' BEFORE 'fair';
+INSERT INTO moods SELECT i, ARRAY[i]::vector, 'poor' FROM generate_series(91, 120) i;
+SELECT array_agg(id) FROM (SELECT id FROM moods WHERE e >= 'poor' ORDER BY v <-> '[89.6]' LIMIT 5) x;
+SELECT array_agg(id) FROM (SELECT id FROM moods WHERE e < 'fair' ORDER BY v <-> '[89.6]' LIMIT 5) x;
+SELECT array_agg(id) FROM (SELECT id FROM moods WHERE e = 'poor' ORDER BY v <-> '[89.6]' LIMIT 3) x;
+ALTER TYPE mood RENAME VALUE 'good' TO 'fine';
+SELECT array_agg(id) FROM (SELECT id FROM moods WHERE e = 'fine' ORDER BY v <-> '[89.6]' LIMIT 3) x;
+SELECT hnsw_last_scan()->>'index' AS index;
+SELECT * FROM hnsw_check('moods_v', true);
+DROP TABLE moods;
+
 -- operator classes
 SELECT opcname, opcintype::regtype, opcdefault, amvalidate(c.oid) FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod
 WHERE amname = 'hnsw' AND opcdefault ORDER BY opcname;

@@ -60,6 +60,10 @@ CREATE INDEX ON m USING hnsw (v vector_l2_ops);
 SET work_mem = '64kB';
 SELECT count(*) FROM (SELECT v FROM m WHERE v::text = '[-1,-1]' ORDER BY v <-> '[7,0]' LIMIT 1) x;
 SELECT ended FROM last;
+SET hnsw.scan_mem_multiplier = 1000;
+SELECT count(*) FROM (SELECT v FROM m WHERE v::text = '[-1,-1]' ORDER BY v <-> '[7,0]' LIMIT 1) x;
+SELECT ended FROM last;
+RESET hnsw.scan_mem_multiplier;
 RESET work_mem;
 
 -- a cursor that is closed before its end

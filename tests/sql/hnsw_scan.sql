@@ -37,8 +37,10 @@ SELECT count(*), count(*) FILTER (WHERE id <= 100) >= 95 AS near FROM (SELECT id
 SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0]') x;
 -- in order, which the planner relies on
 SET hnsw.ef_search = 1;
-SELECT bool_and(d >= previous) AS sorted FROM (
-	SELECT d, lag(d) OVER (ORDER BY d) AS previous FROM (SELECT v <-> '[700.3,2.1,0]' AS d FROM t ORDER BY v <-> '[700.3,2.1,0]' LIMIT 500) x) y;
+EXPLAIN (COSTS OFF) SELECT v <-> '[700.3,2.1,0]' AS d FROM t ORDER BY v <-> '[700.3,2.1,0]';
+SELECT count(*) > 1900 AS most, bool_and(d >= previous) AS sorted FROM (
+	SELECT d, lag(d) OVER () AS previous FROM (SELECT v <-> '[700.3,2.1,0]' AS d FROM t ORDER BY v <-> '[700.3,2.1,0]') x) y;
+SELECT (hnsw_last_scan()->>'batches')::int > 5 AS several;
 RESET hnsw.ef_search;
 
 -- up to a limit

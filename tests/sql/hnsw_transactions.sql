@@ -12,6 +12,7 @@ DECLARE
 BEGIN
 	PERFORM set_config('enable_seqscan', 'off', true);
 	EXECUTE query INTO found;
+	ASSERT hnsw_last_scan()->>'index' = relation || '_v';
 	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'off', true);
 	EXECUTE query INTO stored;
 	PERFORM set_config('enable_indexscan', 'on', true);

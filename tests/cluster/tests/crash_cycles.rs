@@ -3,6 +3,7 @@
 //!
 //! `PG_HNSW_CRASHES` is the number of cycles; `PG_HNSW_SEED` makes another load.
 
+use std::sync::atomic::Ordering;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -85,4 +86,10 @@ fn under_a_mixed_load() {
         }
     }
     println!("{cycles} cycles: {counts:?}");
+    let done = [&counts.commits, &counts.maintenance].map(|count| count.load(Ordering::Relaxed));
+    assert!(done.iter().all(|&done| done > cycles), "{done:?}");
+    // None died but those that were killed.
+    let mut crashes = server.crash_reports();
+    crashes.retain(|line| !line.contains("signal 9"));
+    assert_eq!(crashes, [""; 0]);
 }

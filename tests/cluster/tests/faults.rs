@@ -31,7 +31,7 @@ const GROWTH_KB: i64 = 16 << 10;
 const MEMORY: [u64; 8] = [0, 64, 256, 512, 1024, 2048, 4096, 16_384];
 
 /// What is cut off. All leave the table with the rows that it had, or with none of their own.
-const STATEMENTS: [(&str, &str); 5] = [
+const STATEMENTS: [(&str, &str); 6] = [
     (
         "build",
         "CREATE INDEX other ON items USING hnsw (v vector_cosine_ops)",
@@ -45,6 +45,10 @@ const STATEMENTS: [(&str, &str); 5] = [
     (
         "scan",
         "SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> (SELECT v FROM items LIMIT 1)) x",
+    ),
+    (
+        "check",
+        "SELECT count(*) FROM hnsw_check('items_v_idx', true)",
     ),
 ];
 
@@ -162,10 +166,11 @@ fn by_timeouts() {
     let mut scene = scene();
     let (mut client, pid) = scene.connect();
     let mut cut_off = 0;
+    let mut cut = BTreeSet::new();
     let mut memory = 0;
     for timeout in TIMEOUTS {
-        for (what, statement) in STATEMENTS {
-            let what = format!("{what} in {timeout} ms");
+        for (name, statement) in STATEMENTS {
+            let what = format!("{name} in {timeout} ms");
             client
                 .batch_execute(&format!("SET statement_timeout = {timeout}"))
                 .unwrap();
@@ -176,6 +181,7 @@ fn by_timeouts() {
             if let Err(error) = result {
                 assert_cut_off(&error, &what);
                 cut_off += 1;
+                cut.insert(name);
             }
             scene.assert_nothing_is_left(pid, &what);
         }
@@ -184,6 +190,8 @@ fn by_timeouts() {
         }
     }
     let growth = private_kb(pid) - memory;
+    let whole: Vec<_> = STATEMENTS.iter().filter(|s| !cut.contains(s.0)).collect();
+    assert!(whole.is_empty(), "never cut off: {whole:?}");
     println!(
         "{cut_off} of {} cut off, {growth} kB more",
         TIMEOUTS.len() * STATEMENTS.len()

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cluster::{Options, Server};
-use cluster_tests::{Judge, check, leftovers, session};
+use cluster_tests::{Judge, another, check, leftovers, session};
 use postgres::Error;
 use postgres::error::SqlState;
 use testdata::sql::{self, Insert};
@@ -85,6 +85,39 @@ fn temp_tablespaces() {
     assert!(!files.is_empty());
     let elsewhere = files.iter().filter(|line| !line.contains("\"pg_tblspc/"));
     assert_eq!(elsewhere.count(), 0, "{files:?}");
+}
+
+/// A vacuum that finds no dead rows leaves what is cached: it reads an index larger than `shared_buffers` through a
+/// few of them.
+#[test]
+fn cache_stays_while_rows_are_counted() {
+    let settings = Options::new().set("shared_buffers", "4MB");
+    let server = Server::start(&settings.set("autovacuum", "off")).unwrap();
+    let (mut client, judge) = (session(&server, "cache").unwrap(), judge());
+    sql::create_table(&mut client, "items", judge.base()).unwrap();
+    sql::create_index(&mut client, "items", judge.metric(), "").unwrap();
+    client
+        .batch_execute(
+            "CREATE TABLE cached AS SELECT i, repeat('x', 1000) FROM generate_series(1, 700) i",
+        )
+        .unwrap();
+    client.batch_execute("VACUUM cached").unwrap();
+    client.batch_execute("VACUUM items").unwrap();
+    let explain = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) SELECT count(*) FROM cached";
+    let mut reads = || {
+        let lines = client.query(explain, &[]).unwrap();
+        let lines = lines.iter().map(|line| line.get::<_, String>(0));
+        lines
+            .take_while(|line| !line.starts_with("Planning"))
+            .find(|line| line.contains("read="))
+    };
+    println!("at first: {:?}", reads());
+    assert_eq!(reads(), None);
+    another(&server, "cache")
+        .unwrap()
+        .batch_execute("VACUUM items")
+        .unwrap();
+    assert_eq!(reads(), None);
 }
 
 /// A small file system in memory, unmounted when dropped. Only root may make one.

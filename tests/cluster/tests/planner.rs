@@ -23,6 +23,8 @@ const TABLES: [(usize, usize); 6] = [
 /// Matching rows in ten thousand.
 const SHARES: [usize; 6] = [10_000, 5_000, 1_000, 100, 10, 1];
 const LIMITS: [usize; 4] = [1, 10, 100, 1_000];
+/// Part of the rows that the chosen plan must find.
+const ENOUGH: f64 = 0.95;
 
 /// A query, and what its plans did.
 struct Cell {
@@ -35,6 +37,9 @@ impl Cell {
     /// How many times as much the chosen plan takes as the best of those that find all rows.
     fn off_by(&self, of: impl Fn(&Run) -> f64) -> f64 {
         let rows = self.others.iter().map(|run| run.rows).fold(0.0, f64::max);
+        if self.chosen.rows < ENOUGH * rows {
+            return f64::INFINITY;
+        }
         let complete = self.others.iter().filter(|run| run.rows >= rows);
         let best = complete.map(&of).fold(of(&self.chosen), f64::min);
         of(&self.chosen) / best

@@ -51,6 +51,30 @@ fn an_unlogged_table_is_empty_after_a_crash_and_usable() {
     check::sound(&mut client, "items", Metric::L2, &queries).unwrap();
 }
 
+/// What makes it empty is there as soon as it is.
+#[test]
+fn an_unlogged_index_made_just_before_a_crash() {
+    let mut server = Server::start(&Options::new()).unwrap();
+    let synth = Synth::new(DIM, 74);
+    let mut client = session(&server, "unlogged").unwrap();
+    client.batch_execute("CHECKPOINT").unwrap();
+    client
+        .batch_execute(&format!(
+            "CREATE UNLOGGED TABLE items (id int, v vector({DIM}))"
+        ))
+        .unwrap();
+    sql::copy(&mut client, "items", 0, &synth.base(ROWS)).unwrap();
+    sql::create_index(&mut client, "items", Metric::L2, "").unwrap();
+    drop(client);
+    server.crash().unwrap();
+    server.start_again().unwrap();
+    let mut client = another(&server, "unlogged").unwrap();
+    assert_eq!(count(&mut client), 0);
+    check::without_problems(&mut client, "items_v_idx").unwrap();
+    sql::copy(&mut client, "items", 0, &synth.base(ROWS)).unwrap();
+    check::sound(&mut client, "items", Metric::L2, &synth.queries(20)).unwrap();
+}
+
 #[test]
 fn a_temporary_table() {
     let server = Server::start(&Options::new()).unwrap();

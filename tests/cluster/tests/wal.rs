@@ -155,3 +155,52 @@ fn recovered_to_some_point() {
         indexes_are_sound(&backup);
     }
 }
+
+/// With the least WAL, what a transaction makes is written to disk at its end, or logged then.
+#[test]
+fn least_wal() {
+    let least = Options::new()
+        .set("wal_level", "minimal")
+        .set("max_wal_senders", "0");
+    for threshold in ["0", "1GB"] {
+        let settings = least.clone().set("wal_skip_threshold", threshold);
+        let mut server = Server::start(&settings).unwrap();
+        let mut client = session(&server, "least").unwrap();
+        client
+            .batch_execute(
+                "CREATE FUNCTION rows(int, int) RETURNS TABLE(id int, v vector) LANGUAGE sql AS \
+                 'SELECT i, ARRAY[i, i % 7, i % 11]::vector FROM generate_series($1, $2) i';
+                 BEGIN;
+                 CREATE TABLE items (id int, v vector(3));
+                 INSERT INTO items SELECT * FROM rows(1, 1000);
+                 CREATE INDEX items_v_idx ON items USING hnsw (v vector_l2_ops);
+                 INSERT INTO items SELECT * FROM rows(1001, 1100);
+                 SAVEPOINT s;
+                 TRUNCATE items;
+                 INSERT INTO items SELECT * FROM rows(1, 50);
+                 ROLLBACK TO s;
+                 INSERT INTO items SELECT * FROM rows(1101, 1200);
+                 COMMIT",
+            )
+            .unwrap();
+        let changes = [
+            "INSERT INTO items SELECT * FROM rows(1201, 1300)",
+            "BEGIN; TRUNCATE items; INSERT INTO items SELECT * FROM rows(1, 1300); COMMIT; \
+             UPDATE items SET v = v + '[1,1,1]' WHERE id % 2 = 0",
+            "REINDEX INDEX items_v_idx; DELETE FROM items WHERE id > 1200; VACUUM items",
+        ];
+        for (change, rows) in changes.into_iter().zip([1300_i64, 1300, 1200]) {
+            for statement in change.split("; ") {
+                client.batch_execute(statement).unwrap();
+            }
+            drop(client);
+            server.crash().unwrap();
+            server.start_again().unwrap();
+            client = another(&server, "least").unwrap();
+            check::without_problems(&mut client, "items_v_idx").unwrap();
+            let count = "SELECT count(*) FROM items";
+            let count: i64 = client.query_one(count, &[]).unwrap().get(0);
+            assert_eq!(count, rows, "{change}");
+        }
+    }
+}
