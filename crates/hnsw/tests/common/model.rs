@@ -143,7 +143,7 @@ impl<'s> Model<'s> {
         // not; by inner product a vector is not even its own nearest.
         let missed = match metric {
             Metric::InnerProduct | Metric::SparseInnerProduct => usize::MAX,
-            Metric::L1 => 1,
+            Metric::L1 | Metric::Jaccard => 1,
             _ => 0,
         };
         assert!(
