@@ -7,11 +7,12 @@ use super::ffi;
 use super::recent::Recent;
 use super::relation::{Fork, Relation};
 use super::wal::{self, Delta, Record};
-use hnsw::page::{BODY_SIZE, Body};
+use hnsw::page::{BODY_SIZE, Body, HEADER_SIZE as BODY_HEADER};
 use pgrx::pg_sys::{self, Buffer, BufferAccessStrategy, Page, PageHeaderData};
 use std::mem::offset_of;
+use std::ops::Range;
 
-const HEADER_SIZE: usize = offset_of!(PageHeaderData, pd_linp);
+pub(super) const HEADER_SIZE: usize = offset_of!(PageHeaderData, pd_linp);
 const _: () = assert!(HEADER_SIZE + BODY_SIZE == pg_sys::BLCKSZ as usize);
 const _: () = assert!(HEADER_SIZE.is_multiple_of(align_of::<Body>()));
 // What says where the hole is stands together.
@@ -170,7 +171,7 @@ impl Locked {
             None
         } else if header.pd_upper != end || header.pd_special != end {
             Some("page has line pointers or special space")
-        } else if usize::from(header.pd_lower) < end_of_data(self.body()) {
+        } else if usize::from(header.pd_lower) < HEADER_SIZE + all_data(self.body()) {
             Some("page has data in its hole")
         } else {
             None
@@ -184,29 +185,44 @@ impl Locked {
             let page = self.page();
             pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
             *body_of(page) = *body;
-            (*page.cast::<PageHeaderData>()).pd_lower = end_of_data(body) as u16;
+            (*page.cast::<PageHeaderData>()).pd_lower = (HEADER_SIZE + all_data(body)) as u16;
             pg_sys::MarkBufferDirty(self.0);
         }
     }
 
     /// Changes the page with one WAL record, or leaves it as it was if `f` fails. Nothing is logged
-    /// if nothing changes. The buffer must be locked exclusively.
+    /// if nothing changes. The buffer must be locked exclusively. `f` changes only `part` of the body, and sees
+    /// only that and its header, if the page was initialised.
     pub fn change<R>(
         &self,
         relation: Relation,
+        part: Range<usize>,
         f: impl FnOnce(&mut Body) -> hnsw::Result<R>,
     ) -> hnsw::Result<R> {
         let new = self.is_new();
-        let mut body = if new { Body::ZERO } else { *self.body() };
-        let result = f(&mut body)?;
-        let lower = end_of_data(&body);
-        let end = pg_sys::BLCKSZ as u16;
-        let hole = [lower as u16, end, end];
-        let mut delta = Delta::default();
+        let part = if new { 0..BODY_SIZE } else { part };
+        let mut body = Body::ZERO;
         if !new {
-            let len = lower - HEADER_SIZE;
-            for range in body.differences(self.body(), len) {
-                delta.push(HEADER_SIZE + range.start, &body.bytes()[range]);
+            for seen in [0..BODY_HEADER, part.clone()] {
+                body.bytes_mut()[seen.clone()].copy_from_slice(&self.body().bytes()[seen]);
+            }
+        }
+        let result = f(&mut body)?;
+        let before = self.body();
+        let data = end_of_data(before, part.end..BODY_SIZE)
+            .or_else(|| end_of_data(&body, part.clone()))
+            .or_else(|| end_of_data(before, 0..part.start))
+            .unwrap_or_default();
+        let end = pg_sys::BLCKSZ as u16;
+        let hole = [(HEADER_SIZE + data) as u16, end, end];
+        let mut delta = Delta::default();
+        let changed = match new {
+            true => vec![0..data],
+            false => body.differences(before, part.start..part.end.min(data)),
+        };
+        if !new {
+            for range in &changed {
+                delta.push(HEADER_SIZE + range.start, &body.bytes()[range.clone()]);
             }
             let header = self.header();
             // Replay trusts these: they become right, whatever they were.
@@ -224,13 +240,18 @@ impl Locked {
             true => Record::Delta(&delta),
         };
         // SAFETY: the buffer is pinned and locked exclusively; a page is header and body, and what is
-        // in its hole is zero.
+        // in its hole is zero: it is behind `part`, where nothing changes, or zeroed here.
         unsafe {
             wal::change(self.0, record, |page| {
                 if new {
                     pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
                 }
-                *body_of(page) = body;
+                let bytes = (*body_of(page)).bytes_mut();
+                for range in changed {
+                    bytes[range.clone()].copy_from_slice(&body.bytes()[range]);
+                }
+                let hole_in_part = bytes.get_mut(data.max(part.start)..part.end);
+                hole_in_part.into_iter().for_each(|hole| hole.fill(0));
                 let header = &mut *page.cast::<PageHeaderData>();
                 [header.pd_lower, header.pd_upper, header.pd_special] = hole;
             });
@@ -254,9 +275,15 @@ unsafe fn body_of(page: Page) -> *mut Body {
     unsafe { page.cast::<u8>().add(HEADER_SIZE).cast() }
 }
 
-/// Where in the page the last word ends that is not zero.
-fn end_of_data(body: &Body) -> usize {
-    let words: &[u64] = bytemuck::cast_slice(body.bytes());
-    let used = words.iter().rposition(|&word| word != 0);
-    HEADER_SIZE + 8 * used.map_or(0, |last| last + 1)
+/// Where in a body the last word ends that is not zero.
+fn all_data(body: &Body) -> usize {
+    end_of_data(body, 0..BODY_SIZE).unwrap_or_default()
+}
+
+/// Where in a part of a body the last word ends that is not zero, if there is one. Parts begin and end with words
+/// of eight bytes.
+fn end_of_data(body: &Body, part: Range<usize>) -> Option<usize> {
+    let words: &[u64] = bytemuck::cast_slice(&body.bytes()[part.clone()]);
+    let last = words.iter().rposition(|&word| word != 0)?;
+    Some(part.start + 8 * (last + 1))
 }

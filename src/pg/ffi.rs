@@ -1,7 +1,7 @@
 //! Functions that the bindings lack, or guard without need.
 
 use pgrx::pg_sys::{self, Buffer, Oid, PlanState};
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 
 // The guard around a call costs more than these do. They raise no error with a valid, pinned
 // buffer. A backend here holds the content lock of one index page at a time, and takes one of the
@@ -9,6 +9,15 @@ use std::ffi::{c_int, c_void};
 unsafe extern "C-unwind" {
     pub fn LockBuffer(buffer: Buffer, mode: c_int);
     pub fn UnlockReleaseBuffer(buffer: Buffer);
+}
+
+// In a critical section an error is a PANIC: it does not return.
+unsafe extern "C-unwind" {
+    pub fn MarkBufferDirty(buffer: Buffer);
+    pub fn XLogBeginInsert();
+    pub fn XLogRegisterBuffer(block_id: u8, buffer: Buffer, flags: u8);
+    pub fn XLogRegisterBufData(block_id: u8, data: *const c_char, len: u32);
+    pub fn XLogInsert(resource_manager: u8, info: u8) -> pg_sys::XLogRecPtr;
 }
 
 unsafe extern "C-unwind" {

@@ -5,6 +5,7 @@
 //! that the place of last time is nearly always right. It is only a hint: PostgreSQL compares what
 //! is there with what was asked for before it pins the buffer.
 
+use super::buffer::HEADER_SIZE;
 use super::relation::Relation;
 use pgrx::pg_sys::{self, Buffer};
 use std::cell::Cell;
@@ -14,7 +15,7 @@ use std::ops::Range;
 const MOST_PAGES: usize = 1 << 18;
 /// A pin by such a hint does not count as a use of the buffer, by which PostgreSQL chooses what to
 /// evict. So one in this many goes the long way.
-const UNHINTED: u32 = 8;
+const UNHINTED: u32 = 32;
 
 thread_local! {
     static TABLE: Cell<Option<&'static [Cell<Buffer>]>> = const { Cell::new(None) };
@@ -81,7 +82,7 @@ impl Recent {
         }
     }
 
-    /// Fetches a part of a block into the processor's cache, if the block is where it was.
+    /// Fetches a part of a block's body into the processor's cache, if the block is where it was.
     #[inline]
     pub fn prefetch(&self, block: u32, part: Range<usize>) {
         let Some(buffer) = self.place(block).map(Cell::get).filter(|&b| b != 0) else {
@@ -99,6 +100,6 @@ impl Recent {
         };
         distance::prefetch(descriptor, 1);
         distance::prefetch(page, 1);
-        distance::prefetch(page.wrapping_add(part.start), part.len());
+        distance::prefetch(page.wrapping_add(HEADER_SIZE + part.start), part.len());
     }
 }

@@ -5,7 +5,7 @@ use super::interrupts;
 use super::key::KeyColumn;
 use super::recent::Recent;
 use super::relation::{Fork, PageLock, Relation};
-use hnsw::page::{Body, Meta};
+use hnsw::page::{BODY_SIZE, Body, Meta};
 use hnsw::store::PageStore;
 use hnsw::{Error, Params, Result};
 use pgrx::pg_sys::BufferAccessStrategy;
@@ -105,11 +105,16 @@ impl PageStore for PgStore {
         Ok(result)
     }
 
-    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+    fn write_part<R>(
+        &self,
+        block: u32,
+        part: Range<usize>,
+        f: impl FnOnce(&mut Body) -> Result<R>,
+    ) -> Result<R> {
         #[cfg(feature = "waits")]
         super::waits::before_change();
         let buffer = self.lock(block, Lock::Exclusive)?;
-        let result = buffer.change(self.index, f);
+        let result = buffer.change(self.index, part, f);
         buffer.release();
         result
     }
@@ -123,7 +128,7 @@ impl PageStore for PgStore {
         while more {
             let buffer = Locked::extend(self.index, Fork::Main);
             let block = buffer.block();
-            more = buffer.change(self.index, |body| Ok(f(block, body)))?;
+            more = buffer.change(self.index, 0..BODY_SIZE, |body| Ok(f(block, body)))?;
             buffer.release();
         }
         self.index.unlock_extension();

@@ -6,6 +6,7 @@
 //! bytes each, and the new bytes. Replay then fills what is between `pd_lower` and `pd_upper` with
 //! zeros.
 
+use super::ffi;
 use pgrx::pg_sys::{self, Buffer, Page, PageHeaderData, PageXLogRecPtr};
 
 /// What is logged of a change.
@@ -48,23 +49,22 @@ pub unsafe fn change(buffer: Buffer, record: Record, apply: impl FnOnce(Page)) {
     // is a PANIC, as in all of PostgreSQL: nothing unwinds from here.
     unsafe {
         let page = pg_sys::BufferGetPage(buffer);
-        if !matches!(record, Record::Nothing) {
-            pg_sys::XLogBeginInsert();
-        }
         pg_sys::CritSectionCount += 1;
         apply(page);
-        pg_sys::MarkBufferDirty(buffer);
+        ffi::MarkBufferDirty(buffer);
+        if !matches!(record, Record::Nothing) {
+            ffi::XLogBeginInsert();
+        }
         match record {
             Record::Nothing => {}
             Record::Image => {
                 let flags = pg_sys::REGBUF_FORCE_IMAGE | pg_sys::REGBUF_STANDARD;
-                pg_sys::XLogRegisterBuffer(0, buffer, flags as u8);
+                ffi::XLogRegisterBuffer(0, buffer, flags as u8);
                 finish(page);
             }
             Record::Delta(Delta(bytes)) => {
-                pg_sys::XLogRegisterBuffer(0, buffer, pg_sys::REGBUF_STANDARD as u8);
-                let data = bytes.as_ptr().cast_mut();
-                pg_sys::XLogRegisterBufData(0, data.cast(), bytes.len() as _);
+                ffi::XLogRegisterBuffer(0, buffer, pg_sys::REGBUF_STANDARD as u8);
+                ffi::XLogRegisterBufData(0, bytes.as_ptr().cast(), bytes.len() as u32);
                 finish(page);
             }
         }
@@ -79,7 +79,7 @@ pub unsafe fn change(buffer: Buffer, record: Record, apply: impl FnOnce(Page)) {
 unsafe fn finish(page: Page) {
     // SAFETY: the caller's promise; a page begins with its header.
     unsafe {
-        let lsn = pg_sys::XLogInsert(pg_sys::RmgrIds::RM_GENERIC_ID as u8, 0);
+        let lsn = ffi::XLogInsert(pg_sys::RmgrIds::RM_GENERIC_ID as u8, 0);
         (*page.cast::<PageHeaderData>()).pd_lsn = PageXLogRecPtr {
             xlogid: (lsn >> 32) as u32,
             xrecoff: lsn as u32,

@@ -108,7 +108,10 @@ fn kernels(c: &mut Criterion) {
         });
         for dc in [128, 384, 768, 1024] {
             let mut tables = vec![0; dc * 4];
-            fastscan::build_tables(&values(dc), dc, &mut tables);
+            let q = values(dc);
+            bench("tables", dc, &mut || {
+                bb((k.tables)(bb(&q), bb(&mut tables)));
+            });
             let codes: Vec<u8> = (0..dc * 4).map(|i| (i * 101 % 251) as u8).collect();
             let mut out = [0; fastscan::BLOCK];
             bench("fastscan", dc, &mut || {
@@ -127,17 +130,6 @@ fn kernels(c: &mut Criterion) {
                 2.0,
                 bb(&mut out),
             )
-        });
-    }
-    group.finish();
-
-    let mut group = c.benchmark_group("build_tables");
-    group.warm_up_time(Duration::from_millis(100));
-    group.measurement_time(Duration::from_millis(300));
-    for dc in [384, 1024] {
-        let (q, mut tables) = (values(dc), vec![0; dc * 4]);
-        group.bench_function(BenchmarkId::from_parameter(dc), |b| {
-            b.iter(|| fastscan::build_tables(bb(&q), dc, bb(&mut tables)))
         });
     }
     group.finish();

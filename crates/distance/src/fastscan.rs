@@ -10,6 +10,19 @@
 //! Words are the smallest unit that every instruction set can look up without moving much, and the
 //! largest that keeps the lanes of a group in one register. Smaller ones would tear a lane into
 //! more pieces, each of which costs a header in the WAL of a changed lane.
+//!
+//! The tables of a word are 128 bytes: those of the groups in the low nibbles of its 4 bytes, then
+//! those of the high nibbles. Entry `n` of the table of group `g` stands for
+//! `sum_k (bit k of n ? +q : -q)[4 * g + k]`, less the group's minimum and in units of `delta`,
+//! rounded to `u8`. For a sign vector `s` whose table entries sum to `acc`, `<q, s>` is about
+//! `delta * acc + bias`, off by at most half a `delta` per group.
+
+#![allow(
+    unsafe_code,
+    reason = "the table of kernels asks for unsafe functions; nothing here needs it"
+)]
+
+use crate::simd::Simd;
 
 /// Lanes of a block.
 pub const BLOCK: usize = 32;
@@ -51,27 +64,26 @@ pub fn get_lane(codes: &[u8], lanes: usize, dc: usize, lane: usize, bits: &mut [
     }
 }
 
-/// Builds the lookup tables for the first `dc` coordinates of the rotated query `q`.
+/// By arrays that the compiler turns into vectors.
 ///
-/// The tables of a word are 128 bytes: those of the groups in the low nibbles of its 4 bytes, then
-/// those of the high nibbles. Entry `n` of the table of group `g` stands for
-/// `sum_k (bit k of n ? +q : -q)[4 * g + k]`, less the group's minimum and in units of `delta`,
-/// rounded to `u8`. Returns `(delta, bias)`: for a sign vector `s` whose table entries sum to
-/// `acc`, `<q, s>` is about `delta * acc + bias`, off by at most half a `delta` per group.
-/// `tables` is `dc / 4 * 16` bytes. A query of zeros, or one that is not finite, gives all-zero
-/// tables and `delta` 0.
-pub fn build_tables(q: &[f32], dc: usize, tables: &mut [u8]) -> (f32, f32) {
-    assert!(dc.is_multiple_of(WORD) && dc <= 1024);
-    assert_eq!(tables.len(), dc * 4);
-    let q = &q[..dc];
+/// # Safety
+/// None is needed.
+#[inline(always)]
+pub(crate) unsafe fn tables<S: Simd>(q: &[f32], tables: &mut [u8]) -> (f32, f32) {
+    assert!(q.len().is_multiple_of(WORD) && q.len() <= 1024);
+    assert_eq!(tables.len(), q.len() * 4);
     // A group spans twice its sum of magnitudes, and its minimum is minus that sum.
-    let (mut widest, mut magnitudes) = (0f32, 0f32);
-    for group in q.as_chunks::<4>().0 {
-        let sum: f32 = group.iter().map(|x| x.abs()).sum();
-        widest = widest.max(sum);
-        magnitudes += sum;
+    let (mut widest, mut magnitudes) = ([0f32; WORD / 4], [0f32; WORD / 4]);
+    for word in q.as_chunks::<WORD>().0 {
+        for (g, group) in word.as_chunks::<4>().0.iter().enumerate() {
+            let [a, b, c, d] = group.map(f32::abs);
+            let sum = a + b + (c + d);
+            widest[g] = if sum > widest[g] { sum } else { widest[g] };
+            magnitudes[g] += sum;
+        }
     }
-    let delta = 2.0 * widest / 255.0;
+    let delta = 2.0 * widest.into_iter().fold(0.0, f32::max) / 255.0;
+    let magnitudes: f32 = magnitudes.iter().sum();
     let inv_delta = 1.0 / delta;
     if !inv_delta.is_finite() || !delta.is_finite() || !magnitudes.is_finite() {
         tables.fill(0);
@@ -79,14 +91,14 @@ pub fn build_tables(q: &[f32], dc: usize, tables: &mut [u8]) -> (f32, f32) {
     }
     let tables = tables.as_chunks_mut::<16>().0;
     for (g, group) in q.as_chunks::<4>().0.iter().enumerate() {
-        // Bit k of the index adds `step[k]` to the entry of all bits clear, so each step doubles
-        // the entries. That one is the sum of the negative steps' magnitudes, as entries start
-        // at zero.
+        // Bit k of the index adds `step[k]` to the entry of all bits clear. That one is the sum of the
+        // negative steps' magnitudes, as entries start at zero.
         let step = group.map(|x| 2.0 * x * inv_delta);
         let mut entries = [-step.iter().map(|s| s.min(0.0)).sum::<f32>(); 16];
-        for (k, s) in step.into_iter().enumerate() {
-            let (low, high) = entries.split_at_mut(1 << k);
-            high.iter_mut().zip(low).for_each(|(h, l)| *h = *l + s);
+        for (k, step) in step.into_iter().enumerate() {
+            for (n, entry) in entries.iter_mut().enumerate() {
+                *entry += if n >> k & 1 == 1 { step } else { 0.0 };
+            }
         }
         // Adding 2^23 leaves the value, rounded to nearest, in the low bits of the mantissa.
         tables[table_of(g)] = entries.map(|e| (e + 8_388_608.0).to_bits() as u8);

@@ -18,7 +18,7 @@
 //! The floating-point kernels are written once, generic over a small vector trait (`simd.rs`);
 //! each instruction set implements that trait. Sets differ in summation order and in fused
 //! multiply-adds, so their floating-point results agree only to rounding. The integer kernels
-//! (`dot_i8`, `fastscan`, those on bits) and the sign bits of `edge_code` are identical in all sets.
+//! (`dot_i8`, `tables`, `fastscan`, those on bits) and the sign bits of `edge_code` are identical in all sets.
 
 use std::sync::OnceLock;
 
@@ -132,6 +132,10 @@ pub struct Kernels {
     /// Negates `x_i` where bit `i` (least significant first) of `signs` is set; `signs` holds at
     /// least `x.len()` bits.
     pub flip_signs: fn(x: &mut [f32], signs: &[u64]),
+    /// Makes the tables for [`Self::fastscan`] from the first coordinates of a rotated query, a multiple of
+    /// 32, at most 1,024; `tables` has four bytes for each. Returns `(delta, bias)`; see [`mod@fastscan`].
+    /// A query of zeros, or one that is not finite, gives all-zero tables and a `delta` of 0.
+    pub tables: fn(q: &[f32], tables: &mut [u8]) -> (f32, f32),
     /// Sums one table entry per group of four dimensions, for every lane; see [`mod@fastscan`].
     ///
     /// `tables` is `dc / 4 * 16` bytes, `out` one `u16` per lane (a multiple of 32), `codes`

@@ -9,6 +9,7 @@
 #![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 pub(crate) use crate::bits::{hamming, hamming_lanes, jaccard_lanes, jaccard_parts};
+pub(crate) use crate::fastscan::tables;
 pub(crate) use crate::rank::{cull, cull_distances, distances, ranks};
 pub(crate) use crate::within::within;
 use crate::{EdgeSums, MAX_DOT_I8};
@@ -621,6 +622,7 @@ macro_rules! kernel_table {
             max_abs: max_abs::<$S>(x: &[f32]) -> f32,
             hadamard: hadamard::<$S>(x: &mut [f32]) -> (),
             flip_signs: flip_signs::<$S>(x: &mut [f32], signs: &[u64]) -> (),
+            tables: tables::<$S>(q: &[f32], tables: &mut [u8]) -> (f32, f32),
             fastscan: fastscan::<$S>(codes: &[u8], tables: &[u8], out: &mut [u16]) -> (),
             estimate: estimate::<$S>(
                 acc: &[u16], f_add: &[f32], f_rescale: &[u16],

@@ -145,9 +145,8 @@ fn allocate_slots<S: PageStore>(
         index.store.check_interrupts();
     }
     RecordMut::over(l, bytes).set_vector(stored, more);
-    let (block, slot) = l.locate(id);
-    index.store.write(block, |body| {
-        RecordMut::new(l, body, block, slot)?.fill(bytes);
+    index.change_record(id, |mut record| {
+        record.fill(bytes);
         Ok(())
     })?;
     Ok(id)
@@ -293,11 +292,10 @@ fn put_vector_header(body: &mut Body, header: VectorHeader) {
 
 /// Frees a slot.
 pub fn free<S: PageStore>(index: &Index<S>, id: NodeId) -> Result<()> {
-    let (block, slot) = index.layout.locate(id);
-    index.store.write(block, |body| {
-        RecordMut::new(&index.layout, body, block, slot)?.free();
+    index.change_record(id, |mut record| {
+        record.free();
         Ok(())
     })?;
-    index.store.set_free(block, true);
+    index.store.set_free(index.layout.locate(id).0, true);
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::page::{
     Body, CENTRE_COORDS, HEADER_SIZE, Meta, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
 };
 use crate::query::Query;
-use crate::record::{NONE, NodeId, Record, RecordHeader, Rest, SlotKind};
+use crate::record::{NONE, NodeId, Record, RecordHeader, RecordMut, Rest, SlotKind};
 use crate::scorer::Scorer;
 use crate::search;
 use crate::store::PageStore;
@@ -301,6 +301,20 @@ impl<'s, S: PageStore> Index<'s, S> {
         self.store.read(block, |body| {
             Record::new(&self.layout, body, block, slot).map(f)
         })?
+    }
+
+    /// Changes the record at `id`, and nothing else on its page, under an exclusive lock; an error from `f` leaves it
+    /// as it was.
+    pub(crate) fn change_record<R>(
+        &self,
+        id: NodeId,
+        f: impl FnOnce(RecordMut) -> Result<R>,
+    ) -> Result<R> {
+        let (block, slot) = self.layout.locate(id);
+        let part = self.layout.record_range(slot);
+        self.store.write_part(block, part, |body| {
+            f(RecordMut::new(&self.layout, body, block, slot)?)
+        })
     }
 
     /// Says that the node `id` will probably be visited soon.

@@ -61,6 +61,7 @@ impl Candidates {
 }
 
 /// A node that a new one may link to.
+#[derive(Clone)]
 struct Candidate {
     id: NodeId,
     distance: f32,
@@ -196,7 +197,8 @@ impl<S: PageStore> Index<'_, S> {
             {
                 return Ok(true);
             }
-            lists.push(self.choose(&candidates));
+            // A build does without those behind these, too.
+            lists.push(self.choose(&candidates, 2 * ef));
             entries = candidates.links;
         }
         if lists.last().is_some_and(Vec::is_empty) {
@@ -277,9 +279,7 @@ impl<S: PageStore> Index<'_, S> {
         let generation = twin.header.generation;
         if twin.sketch.merged(node.sketch) != twin.sketch {
             self.merge_codes(twin.id, node.sketch)?;
-            let (block, slot) = self.layout.locate(twin.id);
-            let merged = self.store.write(block, |body| {
-                let mut record = RecordMut::new(&self.layout, body, block, slot)?;
+            let merged = self.change_record(twin.id, |mut record| {
                 let view = record.view();
                 if !view.is_node(0) || view.header().generation != generation {
                     return Ok(None);
@@ -302,13 +302,11 @@ impl<S: PageStore> Index<'_, S> {
     /// Sets the sketch of the lane that leads from one node to another, if there is one: most
     /// neighbours of a node name it.
     fn set_lane_sketch(&self, from: NodeId, to: NodeId, sketch: Sketch) -> Result<()> {
-        let (block, slot) = self.layout.locate(from);
         let lane = |record: &Record| record.neighbours().iter().position(|&n| n == to);
         if self.with_record(from, |record| lane(&record))?.is_none() {
             return Ok(());
         }
-        self.store.write(block, |body| {
-            let mut record = RecordMut::new(&self.layout, body, block, slot)?;
+        self.change_record(from, |mut record| {
             if let Some(lane) = lane(&record.view()) {
                 record.set_lane_sketch(lane, sketch);
             }
@@ -327,9 +325,10 @@ impl<S: PageStore> Index<'_, S> {
         let mut frontier = Frontier::new(ef);
         frontier.patience = LEAST_PATIENCE + ef / 4;
         entries.iter().for_each(|&id| frontier.beam.start(id));
-        let (mut nodes, mut links) = (Vec::new(), Vec::new());
+        let mut nodes: Vec<Candidate> = Vec::with_capacity(5 * ef);
+        let mut links = Vec::with_capacity(5 * ef);
         // Room for what a search finds mostly, within reason: to grow is to copy all.
-        let room = 3 * ef * self.layout.vector_size() / size_of::<u32>();
+        let room = 5 * ef * self.layout.vector_size() / size_of::<u32>();
         let mut vectors = Vec::with_capacity(room.min(MOST_ROOM));
         search::expand(self, query, level, With::Vector, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
@@ -347,9 +346,17 @@ impl<S: PageStore> Index<'_, S> {
             }
             Ok(())
         })?;
-        nodes.sort_by(|a: &Candidate, b| a.distance.total_cmp(&b.distance));
+        // Of equally distant ones the first come first.
+        let mut order: Vec<(f32, usize)> = nodes.iter().map(|n| n.distance).zip(0..).collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let nodes = order.iter().map(|&(_, i)| nodes[i].clone());
+        let nodes = nodes.collect();
+        if links.len() > NEXT_ENTRIES {
+            links.select_nth_unstable_by(NEXT_ENTRIES, |a, b| a.0.total_cmp(&b.0));
+            links.truncate(NEXT_ENTRIES);
+        }
         links.sort_by(|a: &(f32, NodeId), b| a.0.total_cmp(&b.0));
-        let links = links.into_iter().take(NEXT_ENTRIES).map(|l| l.1).collect();
+        let links = links.into_iter().map(|l| l.1).collect();
         Ok(Candidates {
             nodes,
             vectors,
@@ -372,9 +379,9 @@ impl<S: PageStore> Index<'_, S> {
         })
     }
 
-    /// The neighbours of a new node, as [`prune::select`] orders them.
-    fn choose(&self, candidates: &Candidates) -> Vec<Neighbour> {
-        let nodes = &candidates.nodes;
+    /// The neighbours of a new node from among its `most` nearest candidates, as [`prune::select`] orders them.
+    fn choose(&self, candidates: &Candidates, most: usize) -> Vec<Neighbour> {
+        let nodes = &candidates.nodes[..candidates.nodes.len().min(most)];
         let distances: Vec<f32> = nodes.iter().map(|c| c.distance).collect();
         let lanes = self.layout.lanes;
         let scorer = self.scorer();
@@ -562,13 +569,11 @@ impl<S: PageStore> Index<'_, S> {
     /// Gives the node `target` a lane to `link`; `false` if it has no lane to spare or is not the
     /// node it was. A link that is to be an anchor takes any lane that is none.
     pub(crate) fn link(&self, target: &LinkTarget, link: &NewLink, query: &Query) -> Result<bool> {
-        let (block, slot) = self.layout.locate(target.id);
         let known = match self.layout.code_dims {
             0 => self.load_lanes(target, &query.y)?,
             _ => Vec::new(),
         };
-        self.store.write(block, |body| {
-            let mut record = RecordMut::new(&self.layout, body, block, slot)?;
+        self.change_record(target.id, |mut record| {
             let view = record.view();
             if view.kind() != SlotKind::Node
                 || view.header().level != target.level

@@ -29,7 +29,7 @@ impl<S: PageStore> Index<'_, S> {
         if !self.store.read(block, unmarked)?? {
             return Ok(());
         }
-        self.store.write(block, |body| {
+        self.store.write_part(block, l.record_range(slot), |body| {
             if unmarked(body)? {
                 for row in rows_of(l, body, slot).chunks_exact_mut(l.row_size) {
                     let tid = Tid::from_bytes(row);

@@ -1,11 +1,12 @@
 //! A page store in memory, for tests: it can refuse the n-th write or read, and let something else happen
 //! before a visit to a page.
 
-use crate::page::Body;
+use crate::page::{Body, HEADER_SIZE};
 use crate::store::PageStore;
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Pages in a vector. One thread; writes may be made to fail from a countdown on.
 #[derive(Default)]
@@ -95,6 +96,12 @@ impl MemoryStore {
     }
 }
 
+fn copy_parts<const N: usize>(from: &Body, to: &mut Body, parts: [Range<usize>; N]) {
+    for part in parts {
+        to.bytes_mut()[part.clone()].copy_from_slice(&from.bytes()[part]);
+    }
+}
+
 impl PageStore for MemoryStore {
     fn blocks(&self) -> u32 {
         self.pages.borrow().len() as u32
@@ -118,17 +125,29 @@ impl PageStore for MemoryStore {
         ))?))
     }
 
-    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+    fn write_part<R>(
+        &self,
+        block: u32,
+        part: Range<usize>,
+        f: impl FnOnce(&mut Body) -> Result<R>,
+    ) -> Result<R> {
         self.visit();
         let mut pages = self.pages.borrow_mut();
         let body = pages.get_mut(block as usize).ok_or(Error::corrupted(
             block,
             "block is beyond the end of the index",
         ))?;
-        let mut copy = *body;
+        let mut copy = Body::ZERO;
+        copy_parts(body, &mut copy, [0..HEADER_SIZE, part.clone()]);
+        let mut rest = copy;
         let result = f(&mut copy)?;
         self.take_write()?;
-        *body = copy;
+        copy_parts(&copy, &mut rest, [part.clone()]);
+        assert!(
+            rest.bytes() == copy.bytes(),
+            "more is changed than was said"
+        );
+        copy_parts(&copy, body, [part]);
         Ok(result)
     }
 

@@ -103,16 +103,19 @@ impl Body {
         self.bytes_mut()[..HEADER_SIZE].copy_from_slice(bytemuck::bytes_of(&header));
     }
 
-    /// Where the first `len` bytes, a multiple of 4, differ from those of another body: ranges in
-    /// ascending order, which begin and end with a byte that differs. Ranges in adjacent words of 4
-    /// bytes are one.
-    pub fn differences(&self, other: &Body, len: usize) -> Vec<Range<usize>> {
+    /// Where a part, of whole words of 4 bytes, differs from that of another body: ranges in
+    /// ascending order, which begin and end with a byte that differs. Ranges in adjacent words
+    /// are one.
+    pub fn differences(&self, other: &Body, part: Range<usize>) -> Vec<Range<usize>> {
         const WORD: usize = 4;
         const CHUNK: usize = u32::BITS as usize;
-        let (a, b) = (&self.bytes()[..len], &other.bytes()[..len]);
+        let (a, b) = (self.bytes(), other.bytes());
+        let Some((ours, theirs)) = a.get(part.clone()).zip(b.get(part.clone())) else {
+            return Vec::new();
+        };
         let mut ranges: Vec<Range<usize>> = Vec::new();
         let words = |bytes| bytemuck::cast_slice::<u8, u32>(bytes).chunks(CHUNK);
-        for (chunk, (a, b)) in words(a).zip(words(b)).enumerate() {
+        for (chunk, (a, b)) in words(ours).zip(words(theirs)).enumerate() {
             // A bit for each word, without branches: the compiler compares many at once.
             let bit = |(i, (a, b)): (usize, (&u32, &u32))| u32::from(a != b) << i;
             let mut differing = a
@@ -122,7 +125,8 @@ impl Body {
                 .map(bit)
                 .fold(0, |d, bit| d | bit);
             while differing != 0 {
-                let start = WORD * (CHUNK * chunk + differing.trailing_zeros() as usize);
+                let word = CHUNK * chunk + differing.trailing_zeros() as usize;
+                let start = part.start + WORD * word;
                 let end = start + WORD;
                 match ranges.last_mut() {
                     Some(last) if last.end == start => last.end = end,

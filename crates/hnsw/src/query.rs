@@ -61,7 +61,7 @@ impl Query {
         if l.lane_code == LaneCode::Edge {
             let n = l.code_dims;
             tables.resize(n * 4, 0);
-            (delta, bias) = distance::fastscan::build_tables(&floats(&y)[..n], n, &mut tables);
+            (delta, bias) = (index.kernels.tables)(&floats(&y)[..n], &mut tables);
         }
         let ones = match l.params.metric {
             Metric::Jaccard => y[..l.code_dims / 32]

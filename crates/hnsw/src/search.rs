@@ -401,7 +401,7 @@ impl Frontier {
     pub fn new(ef: usize) -> Self {
         Self {
             beam: Beam::new(ef),
-            visited: Visited::new(4 * ef),
+            visited: Visited::new(5 * ef),
             expanded: Visited::new(0),
             visit: Visit::default(),
             discarded: Vec::new(),

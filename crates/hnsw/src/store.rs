@@ -1,6 +1,6 @@
 //! Where pages come from.
 
-use crate::page::Body;
+use crate::page::{BODY_SIZE, Body};
 use crate::{Params, Result};
 use std::ops::Range;
 
@@ -24,7 +24,18 @@ pub trait PageStore {
     fn read<R>(&self, block: u32, f: impl FnOnce(&Body) -> R) -> Result<R>;
 
     /// Changes a block under an exclusive lock; an error from `f` leaves it as it was.
-    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R>;
+    fn write<R>(&self, block: u32, f: impl FnOnce(&mut Body) -> Result<R>) -> Result<R> {
+        self.write_part(block, 0..BODY_SIZE, f)
+    }
+
+    /// As [`Self::write`], where `f` sees only the header of the body and a part of it, of whole words of 8 bytes, and
+    /// changes only that part. A page that was never initialised is zero.
+    fn write_part<R>(
+        &self,
+        block: u32,
+        part: Range<usize>,
+        f: impl FnOnce(&mut Body) -> Result<R>,
+    ) -> Result<R>;
 
     /// Appends adjacent blocks, filled by `f`, which gets each block's number and says whether it
     /// wants another. A crash may leave blocks that were never initialised.

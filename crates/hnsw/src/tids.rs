@@ -11,7 +11,7 @@ use crate::chain::{self, ChainHeader, Owner};
 use crate::index::Index;
 use crate::layout::Layout;
 use crate::page::Body;
-use crate::record::{self, NONE, NodeId, Record, RecordMut, SlotKind, Tid};
+use crate::record::{self, NONE, NodeId, Record, SlotKind, Tid};
 use crate::store::PageStore;
 use crate::{Error, Result};
 
@@ -144,8 +144,7 @@ pub fn add<S: PageStore>(
             return Ok(false);
         };
         if usize::from(header.tids) < l.inline_rows {
-            let added = index.store.write(block, |body| {
-                let mut record = RecordMut::new(l, body, block, slot)?;
+            let added = index.change_record(owner.id, |mut record| {
                 Ok(alive(&record.view()) && record.push_row(row))
             })?;
             if added {
@@ -181,8 +180,7 @@ pub fn add<S: PageStore>(
         // None has room: a new slot at the head.
         let bytes = slot_bytes(l, owner, header.link, row);
         let new = alloc::allocate(index, &bytes)?.0;
-        let linked = index.store.write(block, |body| {
-            let mut record = RecordMut::new(l, body, block, slot)?;
+        let linked = index.change_record(owner.id, |mut record| {
             if !alive(&record.view()) || record.header().link != header.link {
                 return Ok(false);
             }
@@ -201,7 +199,7 @@ pub fn add<S: PageStore>(
 fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, row: &[u8]) -> Result<bool> {
     let l = &index.layout;
     let (block, slot) = l.locate(id);
-    index.store.write(block, |body| {
+    index.store.write_part(block, l.record_range(slot), |body| {
         let list = rows_of(l, body, block, slot)?.filter(|(h, _)| h.owner() == owner);
         let Some((mut header, rows)) = list.filter(|(h, _)| (h.count as usize) < capacity(l))
         else {
@@ -216,9 +214,7 @@ fn push<S: PageStore>(index: &Index<S>, owner: Owner, id: NodeId, row: &[u8]) ->
 }
 
 fn set_hint<S: PageStore>(index: &Index<S>, owner: Owner, hint: NodeId) -> Result<()> {
-    let (block, slot) = index.layout.locate(owner.id);
-    index.store.write(block, |body| {
-        let mut record = RecordMut::new(&index.layout, body, block, slot)?;
+    index.change_record(owner.id, |mut record| {
         if record.view().is_node(0) && record.header().generation == owner.generation {
             record.header().hint = hint;
         }

@@ -313,12 +313,10 @@ fn change_node<S: PageStore>(
     generation: u32,
     f: impl FnOnce(&mut RecordHeader) -> bool,
 ) -> Result<bool> {
-    let (block, slot) = index.layout.locate(id);
-    if block >= index.store.blocks() {
+    if index.layout.locate(id).0 >= index.store.blocks() {
         return Ok(false);
     }
-    index.store.write(block, |body| {
-        let mut record = RecordMut::new(&index.layout, body, block, slot)?;
+    index.change_record(id, |mut record| {
         let same = record.view().is_node(0) && record.header().generation == generation;
         Ok(same && f(record.header()))
     })
@@ -353,12 +351,9 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bo
         .map(|&(id, level, _)| (id, level))
         .collect();
     for &(id, level) in &dead_uppers {
-        let (block, slot) = index.layout.locate(id);
         index.store.check_interrupts();
-        index.store.write(block, |body| {
-            RecordMut::new(&index.layout, body, block, slot)?
-                .header()
-                .kind = SlotKind::Dead as u8;
+        index.change_record(id, |mut record| {
+            record.header().kind = SlotKind::Dead as u8;
             Ok(())
         })?;
         survey.dead.insert(id, level);
@@ -585,10 +580,8 @@ fn repair_list<S: PageStore>(
     }
     replacements.sort_by(|a, b| a.distance.total_cmp(&b.distance));
 
-    let (block, slot) = index.layout.locate(id);
     index.store.check_interrupts();
-    index.store.write(block, |body| {
-        let mut record = RecordMut::new(&index.layout, body, block, slot)?;
+    index.change_record(id, |mut record| {
         if record.view().kind() != SlotKind::Node || record.header().generation != header.generation
         {
             return Ok(());

@@ -66,7 +66,7 @@ impl Setup {
         let (l, k) = (&self.layout, distance::kernels());
         let n = l.code_dims;
         let mut tables = vec![0; n * 4];
-        let (delta, bias) = distance::fastscan::build_tables(&q[..n], n, &mut tables);
+        let (delta, bias) = (k.tables)(&q[..n], &mut tables);
         let mut codes = vec![0; distance::fastscan::codes_len(32, n)];
         distance::fastscan::set_lane(&mut codes, 32, n, 3, &edge.bits[..n / 8]);
         let mut sums = vec![0; 32];

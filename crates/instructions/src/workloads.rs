@@ -161,7 +161,7 @@ fn record(n: usize, dims: usize) {
     let kernels = distance::kernels();
     let mut rng = Rng::new(7);
     let mut tables = vec![0; dims * 4];
-    let (delta, bias) = fastscan::build_tables(&rng.normals(dims), dims, &mut tables);
+    let (delta, bias) = (kernels.tables)(&rng.normals(dims), &mut tables);
     let codes: Vec<u8> = (0..fastscan::codes_len(fastscan::BLOCK, dims))
         .map(|_| rng.next() as u8)
         .collect();
