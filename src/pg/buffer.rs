@@ -217,7 +217,7 @@ impl Locked {
         let hole = [(HEADER_SIZE + data) as u16, end, end];
         let mut delta = Delta::default();
         let changed = match new {
-            true => vec![0..data],
+            true => std::iter::once(0..data).collect(),
             false => body.differences(before, part.start..part.end.min(data)),
         };
         if !new {

@@ -64,6 +64,21 @@ pub fn get_lane(codes: &[u8], lanes: usize, dc: usize, lane: usize, bits: &mut [
     }
 }
 
+/// The bits of each index of a table, as factors.
+const BITS: [[f32; 16]; 4] = {
+    let mut bits = [[0.0; 16]; 4];
+    let mut n = 0;
+    while n < 16 {
+        let mut k = 0;
+        while k < 4 {
+            bits[k][n] = (n >> k & 1) as f32;
+            k += 1;
+        }
+        n += 1;
+    }
+    bits
+};
+
 /// By arrays that the compiler turns into vectors.
 ///
 /// # Safety
@@ -91,17 +106,29 @@ pub(crate) unsafe fn tables<S: Simd>(q: &[f32], tables: &mut [u8]) -> (f32, f32)
     }
     let tables = tables.as_chunks_mut::<16>().0;
     for (g, group) in q.as_chunks::<4>().0.iter().enumerate() {
-        // Bit k of the index adds `step[k]` to the entry of all bits clear. That one is the sum of the
-        // negative steps' magnitudes, as entries start at zero.
-        let step = group.map(|x| 2.0 * x * inv_delta);
-        let mut entries = [-step.iter().map(|s| s.min(0.0)).sum::<f32>(); 16];
-        for (k, step) in step.into_iter().enumerate() {
-            for (n, entry) in entries.iter_mut().enumerate() {
-                *entry += if n >> k & 1 == 1 { step } else { 0.0 };
+        // Entries start at zero: that of all bits clear is the sum of the negative steps' magnitudes.
+        let (mut step, mut start) = ([0f32; 4], 0f32);
+        for k in 0..4 {
+            step[k] = 2.0 * group[k] * inv_delta;
+            start -= if step[k] < 0.0 { step[k] } else { 0.0 };
+        }
+        let mut entries = [0f32; 16];
+        for first in (0..16).step_by(S::LANES) {
+            // SAFETY: the bits and the entries are 16 each, a multiple of the lanes.
+            unsafe {
+                // That leaves the value, rounded to nearest, in the low bits of the mantissa.
+                let mut sum = S::splat(start);
+                for k in 0..4 {
+                    sum = S::mul_add(S::splat(step[k]), S::load(&BITS[k][first]), sum);
+                }
+                let rounded = S::add(sum, S::splat(8_388_608.0));
+                S::store(&mut entries[first], rounded);
             }
         }
-        // Adding 2^23 leaves the value, rounded to nearest, in the low bits of the mantissa.
-        tables[table_of(g)] = entries.map(|e| (e + 8_388_608.0).to_bits() as u8);
+        let table = &mut tables[table_of(g)];
+        for n in 0..16 {
+            table[n] = entries[n].to_bits() as u8;
+        }
     }
     (delta, -magnitudes)
 }
