@@ -98,8 +98,9 @@ struct Places<P> {
 }
 
 impl<P: Place> Places<P> {
-    /// Finds at most `most` of the diverse neighbours of row `i`; each row has `width` places.
-    fn diverse(
+    /// Finds at most `most` candidates of row `i`, which has `width` places as each does: diverse neighbours, and where
+    /// they are fewer than half of that, as on a line, the nearest others.
+    fn candidates(
         &mut self,
         cull: fn(&mut [P], &[P]) -> usize,
         i: usize,
@@ -122,6 +123,21 @@ impl<P: Place> Places<P> {
             kept.push(nearest);
             open[nearest] = P::BEYOND;
             nearest = cull(open, from(nearest));
+        }
+        if kept.len() >= most / 2 {
+            return;
+        }
+        open.copy_from_slice(from(i));
+        open[i] = P::BEYOND;
+        kept.iter().for_each(|&row| open[row] = P::BEYOND);
+        while kept.len() < most {
+            // What is compared with itself loses nothing.
+            let nearest = cull(open, from(i));
+            if open[nearest] == P::BEYOND {
+                return;
+            }
+            kept.push(nearest);
+            open[nearest] = P::BEYOND;
         }
     }
 }
@@ -388,10 +404,13 @@ impl<A: Arena> Builder<A> {
             leaf.kept.clear();
             let kept = &mut leaf.kept;
             match self.by_product() {
-                true => leaf
-                    .distances
-                    .diverse(self.kernels.cull_distances, i, width, most, kept),
-                false => leaf.ranks.diverse(self.kernels.cull, i, width, most, kept),
+                true => {
+                    leaf.distances
+                        .candidates(self.kernels.cull_distances, i, width, most, kept)
+                }
+                false => leaf
+                    .ranks
+                    .candidates(self.kernels.cull, i, width, most, kept),
             }
             let close = leaf.close.get(i).into_iter().flatten().flatten();
             for &other in close {
