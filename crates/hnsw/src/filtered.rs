@@ -12,11 +12,11 @@
 
 use crate::Result;
 use crate::index::{Index, Visit, With};
-use crate::keys::Filter;
+use crate::keys::{Filter, LANES};
 use crate::map::Estimate;
 use crate::query::Query;
 use crate::record::NodeId;
-use crate::search::{Beam, Frontier, Visited};
+use crate::search::{Beam, Frontier};
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
@@ -45,6 +45,8 @@ const STEERING_ON: usize = 1024;
 /// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
 /// asked for. Gathering is exact, and no row comes too late.
 const LEAST_BEAMS: f64 = 4.0;
+/// Visits for each page of the map before a search counts there what it took for so many from a sample.
+const VISITS_PER_PAGE: usize = 8;
 /// Of how many nodes the memory is fetched while all that match are gathered.
 const GATHERED_AHEAD: usize = 4;
 /// Bytes that a node takes while all that match are gathered.
@@ -55,10 +57,14 @@ pub(crate) struct Filtered {
     pub filter: Filter,
     /// The nodes that steer; `visited` is that of the matching ones.
     pub steering: Frontier,
+    /// Nodes of the index, about.
+    nodes: f64,
     /// Nodes that may match, about.
     matching: f64,
-    /// The share of those among all.
-    share: f64,
+    /// Whether they were counted, as far as memory allowed.
+    counted: bool,
+    /// Pages of the map.
+    map_pages: usize,
     /// Neighbours of nodes that steer, and those of them that may match.
     lanes: (u64, u64),
 }
@@ -67,8 +73,18 @@ pub(crate) struct Filtered {
 pub(crate) enum Start {
     /// With a search of the graph that begins at these nodes, too.
     Search(Vec<NodeId>),
-    /// With a visit to all nodes that may match.
-    Gather,
+    /// With a visit to these, all nodes that may match.
+    Gather(Vec<NodeId>),
+}
+
+/// What ends a search before its beams are expanded.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Visits at most.
+    pub visits: usize,
+    /// Bytes for a visit to all nodes that may match, which takes the search's place once it is less work; `None` if it
+    /// may not.
+    pub memory: Option<usize>,
 }
 
 /// Whether to visit all of `matching` nodes, a share of all, is less work than a search with a beam of `ef`.
@@ -88,27 +104,45 @@ impl Filtered {
         Self {
             filter,
             steering: Frontier::new(0),
+            nodes: 0.0,
             matching: f64::INFINITY,
-            share: 0.0,
+            counted: false,
+            map_pages: 0,
             lanes: (0, 0),
         }
     }
 
-    /// Decides how to find the nearest `ef` nodes, from a look at the map.
-    pub fn start<S: PageStore>(&mut self, index: &Index<S>, ef: usize) -> Result<Start> {
+    /// The share of nodes that may match.
+    fn share(&self) -> f64 {
+        self.matching / self.nodes.max(1.0)
+    }
+
+    /// Decides how to find the nearest `ef` nodes, from a look at the map. What matches may stand together
+    /// there, so that few pages say little: what seems few is counted.
+    pub fn start<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        ef: usize,
+        memory: usize,
+    ) -> Result<Start> {
         let Estimate {
+            pages,
             nodes,
             matching,
-            some,
-        } = index.estimate(&self.filter)?;
-        self.matching = matching;
-        let share = matching / nodes.max(1.0);
-        self.share = share;
-        self.steering.beam = Beam::new(self.places(ef));
-        if self.should_gather_for(ef) {
-            return Ok(Start::Gather);
+            mut some,
+        } = index.estimate(&mut self.filter)?;
+        (self.map_pages, self.nodes, self.matching) = (pages, nodes, matching);
+        if self.should_gather_for(ef)
+            && self.can_gather(memory)
+            && let Some(all) = self.all(index, memory)?
+        {
+            if self.should_gather_for(ef) {
+                return Ok(Start::Gather(all));
+            }
+            some = all;
         }
-        let seeds = if share < COMMON { SEEDS } else { 0 };
+        self.steering.beam = Beam::new(self.places(ef));
+        let seeds = if self.share() < COMMON { SEEDS } else { 0 };
         let step = some.len().checked_div(seeds).unwrap_or(0).max(1);
         Ok(Start::Search(
             some.into_iter().step_by(step).take(seeds).collect(),
@@ -117,13 +151,13 @@ impl Filtered {
 
     /// Whether to visit all nodes that may match is less work than a search with a beam of `ef`.
     pub fn should_gather_for(&self, ef: usize) -> bool {
-        gathers(self.matching, self.share, ef as f64)
+        gathers(self.matching, self.share(), ef as f64)
     }
 
     /// Nodes that match near the query, for each that would if they were anywhere.
     fn nearness(&self) -> f64 {
         let (all, matching) = self.lanes;
-        matching as f64 / (self.share * all as f64)
+        matching as f64 / (self.share() * all as f64)
     }
 
     /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so
@@ -137,7 +171,7 @@ impl Filtered {
     pub fn should_gather_far(&self, ef: usize) -> bool {
         let (far, most) = VERY_FAR;
         let ef = ef as f64;
-        self.nearness() < far && self.matching <= ef * (most / self.share).min(MOST_FAR)
+        self.nearness() < far && self.matching <= ef * (most / self.share()).min(MOST_FAR)
     }
 
     /// An empty beam of nodes that steer, for a search that goes on. Those that are nearest lead nowhere
@@ -153,25 +187,8 @@ impl Filtered {
 
     /// Nodes that steer in a search with a beam of `ef`.
     fn places(&self, ef: usize) -> usize {
-        let places = (ef as f64 * steering(self.share)) as usize;
+        let places = (ef as f64 * steering(self.share())) as usize;
         places.clamp(1, MOST_STEERING.max(ef))
-    }
-
-    /// Fills the beam of nodes that steer with the nearest of those that wait; returns how many there
-    /// are in it, and how many wait on.
-    pub fn refill_steering(&mut self, visited: impl Fn(NodeId) -> bool) -> (usize, usize) {
-        let mut ways = std::mem::take(&mut self.steering.discarded);
-        ways.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // Several nodes may have named it: the least distance stands first.
-        let mut seen = Visited::new(ways.len());
-        ways.retain(|way| !visited(way.1) && seen.insert(way.1));
-        let rest = ways.split_off(ways.len().min(self.steering.beam.capacity()));
-        for &(distance, id) in &ways {
-            self.steering.beam.offer(distance, id);
-        }
-        let waiting = rest.len();
-        self.steering.discarded = rest;
-        (ways.len(), waiting)
     }
 
     /// Whether to visit all nodes that may match is less work than `visits` of a search, and they fit
@@ -185,19 +202,36 @@ impl Filtered {
         self.matching <= (memory / GATHERED) as f64
     }
 
-    /// Visits all nodes that may match and have not been visited; `false` if they are too many for
-    /// `memory`.
+    /// Whether they may fit.
+    pub fn may_gather(&self, memory: usize) -> bool {
+        !self.counted || self.can_gather(memory)
+    }
+
+    /// All nodes that may match; `None` if they are too many for `memory`.
+    pub fn all<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        memory: usize,
+    ) -> Result<Option<Vec<NodeId>>> {
+        let most = memory / GATHERED;
+        let all = index.all_matching(&self.filter, most)?;
+        self.counted = true;
+        self.matching = match &all {
+            Some(all) => all.len() as f64,
+            None => self.matching.max((most + 1) as f64),
+        };
+        Ok(all)
+    }
+
+    /// Visits those of all nodes that may match which have not been visited.
     pub fn gather<S: PageStore>(
         &mut self,
         index: &Index<S>,
         query: &Query,
         frontier: &mut Frontier,
-        memory: usize,
+        all: &[NodeId],
         mut found: impl FnMut(&Visit, &mut Filter) -> bool,
-    ) -> Result<bool> {
-        let Some(all) = index.all_matching(&self.filter, memory / GATHERED)? else {
-            return Ok(false);
-        };
+    ) -> Result<()> {
         for (i, &id) in all.iter().enumerate() {
             index.store.check_interrupts();
             if let Some(&next) = all.get(i + GATHERED_AHEAD) {
@@ -208,16 +242,33 @@ impl Filtered {
                 found(&frontier.visit, &mut self.filter);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Expands both beams until what steers is farther than what matches; `found` sees every
+    /// Whether a search that has visited so many nodes is to end.
+    fn is_enough<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        visits: usize,
+        limits: Limits,
+    ) -> Result<bool> {
+        let Some(memory) = limits.memory else {
+            return Ok(visits >= limits.visits);
+        };
+        if !self.counted && visits >= VISITS_PER_PAGE * self.map_pages {
+            self.all(index, memory)?;
+        }
+        Ok(visits >= limits.visits || self.should_gather(visits, memory))
+    }
+
+    /// Expands both beams until what steers is farther than what matches, or the limits end it; `found` sees every
     /// visited node and says whether it has rows that match.
     pub fn expand<S: PageStore>(
         &mut self,
         index: &Index<S>,
         query: &Query,
         frontier: &mut Frontier,
+        limits: Limits,
         mut found: impl FnMut(&Visit, &mut Filter) -> bool,
     ) -> Result<()> {
         let coded = index.layout.code_dims > 0;
@@ -228,12 +279,9 @@ impl Filtered {
                 frontier.visited.insert(id);
             });
         }
-        loop {
+        while !self.is_enough(index, frontier.visited.len(), limits)? {
             index.store.check_interrupts();
-            let bound = frontier.beam.bound();
-            let waiting = frontier.beam.nearest_waiting();
-            let way = self.steering.beam.nearest_waiting();
-            let steers = way.is_some_and(|way| way < bound && waiting.is_none_or(|w| way < w));
+            let steers = self.steers(frontier);
             let beam = match steers {
                 true => &mut self.steering.beam,
                 false => &mut frontier.beam,
@@ -241,10 +289,13 @@ impl Filtered {
             let Some(id) = beam.pop() else {
                 return Ok(());
             };
-            let next = beam.peek();
             if !frontier.enter(id, coded) {
                 continue;
             }
+            let next = match self.steers(frontier) {
+                true => self.steering.beam.peek(),
+                false => frontier.beam.peek(),
+            };
             if let Some(next) = next {
                 index.prefetch(next);
             }
@@ -269,37 +320,64 @@ impl Filtered {
                     false => self.steering.place_expanded(own, id),
                 }
             }
-            for lane in 0..frontier.visit.neighbours.len() {
-                let neighbour = frontier.visit.neighbours[lane];
-                let sketch = &frontier.visit.sketches[lane * columns..][..columns];
-                let may_match = self.filter.may_match(sketch);
+            for first in (0..frontier.visit.neighbours.len()).step_by(LANES) {
+                let end = frontier.visit.neighbours.len().min(first + LANES);
+                let sketches = &frontier.visit.sketches[first * columns..end * columns];
+                let matching = self.filter.may_match_of(sketches, columns);
                 if steers {
-                    self.lanes.0 += 1;
-                    self.lanes.1 += u64::from(may_match);
+                    self.lanes.0 += (end - first) as u64;
+                    self.lanes.1 += u64::from(matching.count_ones());
                 }
-                let bound = match may_match {
-                    true => frontier.beam.bound(),
-                    false => self.steering.beam.bound(),
-                };
-                let distance = if coded {
-                    let estimate = frontier.visit.estimates[lane].min(f32::MAX);
-                    if estimate < bound && frontier.visited.contains(neighbour) {
-                        continue;
-                    }
-                    estimate
-                } else if !frontier.visited.insert(neighbour) {
-                    continue;
-                } else {
-                    match index.own_distance(query, neighbour, 0)? {
-                        Some(distance) => distance,
-                        None => continue,
-                    }
-                };
-                match may_match {
-                    true => frontier.offer(distance, own, neighbour),
-                    false => self.steering.offer(distance, own, neighbour),
+                for lane in first..end {
+                    let may_match = matching >> (lane - first) & 1 == 1;
+                    self.offer(index, query, frontier, lane, may_match)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Offers a neighbour of the node visited last to the beam that it belongs to, unless it is expanded.
+    #[inline]
+    fn offer<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        query: &Query,
+        frontier: &mut Frontier,
+        lane: usize,
+        may_match: bool,
+    ) -> Result<()> {
+        let own = frontier.visit.own;
+        let neighbour = frontier.visit.neighbours[lane];
+        let bound = match may_match {
+            true => frontier.beam.bound(),
+            false => self.steering.beam.bound(),
+        };
+        let distance = if index.layout.code_dims > 0 {
+            let estimate = frontier.visit.estimates[lane].min(f32::MAX);
+            if estimate < bound && frontier.visited.contains(neighbour) {
+                return Ok(());
+            }
+            estimate
+        } else if !frontier.visited.insert(neighbour) {
+            return Ok(());
+        } else {
+            match index.own_distance(query, neighbour, 0)? {
+                Some(distance) => distance,
+                None => return Ok(()),
+            }
+        };
+        match may_match {
+            true => frontier.offer(distance, own, neighbour),
+            false => self.steering.offer(distance, own, neighbour),
+        }
+        Ok(())
+    }
+
+    /// Whether the next node is one that steers.
+    fn steers(&self, frontier: &Frontier) -> bool {
+        let waiting = frontier.beam.nearest_waiting();
+        let way = self.steering.beam.nearest_waiting();
+        way.is_some_and(|way| way < frontier.beam.bound() && waiting.is_none_or(|w| way < w))
     }
 }

@@ -19,6 +19,9 @@ use std::ops::RangeInclusive;
 /// Key columns at most.
 pub const MAX_COLUMNS: usize = 8;
 
+/// Nodes that [`Filter::may_match_of`] takes at a time.
+pub(crate) const LANES: usize = u32::BITS as usize;
+
 /// What a sketch says of one column of a node's rows.
 pub type Code = u16;
 
@@ -401,13 +404,18 @@ impl Test {
         true
     }
 
-    /// Adds the places of the codes that may match.
+    /// Finds the places of the codes that may match, in their order; `places` is empty.
     pub(crate) fn select(&self, kernels: &Kernels, codes: &[Code], places: &mut Vec<u16>) {
         let mut add = |place: usize| places.push(place as u16);
         match self {
-            Test::In(ranges) if ranges.len() == 1 => {
-                let range = (*ranges[0].start(), *ranges[0].end());
-                (kernels.within)(codes, range, ANY, places);
+            Test::In(ranges) if !ranges.is_empty() => {
+                for range in ranges {
+                    (kernels.within)(codes, (*range.start(), *range.end()), ANY, places);
+                }
+                if ranges.len() > 1 {
+                    places.sort_unstable();
+                    places.dedup();
+                }
             }
             Test::Among(set) => select(codes, |c| set.contains(c) | (c == ANY), add),
             Test::Meets(bits) => select(codes, |c| c & bits != 0, add),
@@ -440,6 +448,13 @@ fn select(codes: &[Code], admits: impl Fn(Code) -> bool, mut f: impl FnMut(usize
             places.for_each(|(i, _)| f(first + i));
         }
     }
+}
+
+/// A bit for each code, without branches: the compiler looks at many at once.
+#[inline]
+fn bits_of(codes: impl Iterator<Item = Code>, admits: impl Fn(Code) -> bool) -> u32 {
+    let bit = |(lane, code)| u32::from(admits(code)) << lane;
+    codes.enumerate().map(bit).fold(0, |bits, bit| bits | bit)
 }
 
 /// The conditions of a scan.
@@ -477,6 +492,24 @@ impl Filter {
         self.tests
             .iter()
             .all(|(column, test)| test.admits(codes[*column]))
+    }
+
+    /// The same of at most [`LANES`] nodes, whose codes stand one behind the other: a bit for each.
+    #[inline]
+    pub(crate) fn may_match_of(&self, codes: &[Code], columns: usize) -> u32 {
+        let mut bits = u32::MAX;
+        for (column, test) in &self.tests {
+            let codes = codes.chunks_exact(columns).map(|codes| codes[*column]);
+            bits &= match test {
+                Test::In(ranges) if ranges.len() == 1 => {
+                    let (from, to) = (*ranges[0].start(), *ranges[0].end());
+                    bits_of(codes, |c| (from <= c) & (c <= to) | (c == ANY))
+                }
+                _ => bits_of(codes, |c| test.admits(c)),
+            };
+        }
+        let nodes = codes.len() / columns;
+        bits & u32::MAX.checked_shr((LANES - nodes) as u32).unwrap_or(0)
     }
 }
 

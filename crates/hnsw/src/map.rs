@@ -11,17 +11,19 @@
 
 use crate::Result;
 use crate::index::Index;
-use crate::keys::{ANY, Code, Filter, MAX_COLUMNS, NOTHING, NULL, Sketch, Test};
+use crate::keys::{Code, Filter, MAX_COLUMNS, NOTHING, Sketch};
 use crate::layout::Layout;
 use crate::page::{Body, CONTENT_SIZE, HEADER_SIZE, PageKind};
 use crate::record::NodeId;
 use crate::store::PageStore;
 
 /// Pages that tell how many nodes may match.
-const SAMPLED: u32 = 4;
+const SAMPLED: u32 = 16;
 
 /// What a look at some pages of the map says.
 pub struct Estimate {
+    /// Pages of the map.
+    pub pages: usize,
     /// Nodes of the index, about.
     pub nodes: f64,
     /// Nodes that may match, about.
@@ -96,6 +98,13 @@ impl Layout {
         bytemuck::cast_slice(&body.bytes()[start..][..2 * self.mapped_slots()])
     }
 
+    /// How many nodes a map page has.
+    fn nodes_on(&self, body: &Body) -> usize {
+        // A page has fewer codes than 16 bits can count.
+        let nodes = self.codes(body, 0).iter().map(|&c| u16::from(c != NOTHING));
+        nodes.sum::<u16>().into()
+    }
+
     /// The sketch at a place of a map page.
     fn sketch_in(&self, body: &Body, place: usize) -> Sketch {
         let mut sketch = Sketch::default();
@@ -162,29 +171,50 @@ impl<S: PageStore> Index<'_, S> {
         })?
     }
 
-    fn map_pages(&self) -> impl ExactSizeIterator<Item = u32> + use<S> {
+    fn map_pages(&self) -> impl ExactSizeIterator<Item = u32> + Clone + use<S> {
         let period = self.layout.map_period().unwrap_or(u32::MAX);
         let (first, end) = (self.layout.first_block(), self.store.blocks());
         let count = end.saturating_sub(first).div_ceil(period);
         (0..count).map(move |i| first + i * period)
     }
 
-    /// Estimates how many nodes may match, from pages that are spread over the map.
-    pub(crate) fn estimate(&self, filter: &Filter) -> Result<Estimate> {
+    /// Estimates how many nodes may match, from pages that are spread over the map; the test that rules out most there
+    /// becomes the first.
+    pub(crate) fn estimate(&self, filter: &mut Filter) -> Result<Estimate> {
         let pages = self.map_pages();
         let all = pages.len() as u32;
         let step = all.div_ceil(SAMPLED).max(1);
+        let sampled = pages.skip(step as usize / 2).step_by(step as usize);
+        if filter.tests.len() > 1 {
+            let (mut passing, mut places) = (Vec::new(), Vec::new());
+            for (column, test) in std::mem::take(&mut filter.tests) {
+                let mut count = 0;
+                for map in sampled.clone() {
+                    places.clear();
+                    self.read_map(map, |body| {
+                        test.select(self.kernels, self.layout.codes(body, column), &mut places);
+                    })?;
+                    count += places.len();
+                }
+                passing.push((count, column, test));
+            }
+            passing.sort_by_key(|test| test.0);
+            filter.tests = passing.into_iter().map(|(_, c, test)| (c, test)).collect();
+        }
         let mut estimate = Estimate {
+            pages: all as usize,
             nodes: 0.0,
             matching: 0.0,
             some: Vec::new(),
         };
         let mut places = Vec::new();
         let mut looked = 0;
-        for map in pages.skip(step as usize / 2).step_by(step as usize) {
+        for map in sampled {
             looked += 1;
-            estimate.nodes += self.nodes_on(map)? as f64;
-            self.matching_on(map, filter, &mut places, &mut estimate.some)?;
+            self.read_map(map, |body| {
+                estimate.nodes += self.layout.nodes_on(body) as f64;
+                self.matching_on(map, body, filter, &mut places, &mut estimate.some);
+            })?;
         }
         estimate.matching = estimate.some.len() as f64;
         let factor = f64::from(all) / f64::from(looked.max(1));
@@ -200,9 +230,15 @@ impl<S: PageStore> Index<'_, S> {
         limit: usize,
     ) -> Result<Option<Vec<NodeId>>> {
         let (mut places, mut found) = (Vec::new(), Vec::new());
+        let period = self.layout.map_period().unwrap_or_default();
+        let first = filter.tests.first().map_or(0, |test| test.0);
+        let first_codes = self.layout.code_at(first, 0)..self.layout.code_at(first + 1, 0);
         for map in self.map_pages() {
             self.store.check_interrupts();
-            self.matching_on(map, filter, &mut places, &mut found)?;
+            self.store.prefetch(map + period, first_codes.clone());
+            self.read_map(map, |body| {
+                self.matching_on(map, body, filter, &mut places, &mut found);
+            })?;
             if found.len() > limit {
                 return Ok(None);
             }
@@ -210,47 +246,38 @@ impl<S: PageStore> Index<'_, S> {
         Ok(Some(found))
     }
 
-    /// How many nodes a map page has.
-    fn nodes_on(&self, map: u32) -> Result<usize> {
-        let mut nodes = 0;
-        self.read_map(map, |body| {
-            let codes = self.layout.codes(body, 0).iter();
-            // A page has fewer codes than 16 bits can count.
-            nodes = codes.map(|&c| u16::from(c != NOTHING)).sum::<u16>().into();
-        })?;
-        Ok(nodes)
-    }
-
     /// Adds the nodes of a map page that may match; `places` is room for their places.
     fn matching_on(
         &self,
         map: u32,
+        body: &Body,
         filter: &Filter,
         places: &mut Vec<u16>,
         found: &mut Vec<NodeId>,
-    ) -> Result<()> {
+    ) {
         let l = &self.layout;
-        self.read_map(map, |body| {
-            let columns: [&[Code]; MAX_COLUMNS] = std::array::from_fn(|column| match column {
-                c if c < l.key_columns() => l.codes(body, c),
-                _ => &[],
-            });
-            let every = (0, Test::In(vec![NULL..=ANY]));
-            let (column, first) = filter.tests.first().unwrap_or(&every);
-            let rest = filter.tests.get(1..).unwrap_or_default();
-            places.clear();
-            first.select(self.kernels, columns[*column], places);
-            let passes = |place: usize| {
-                let mut rest = rest.iter();
-                rest.all(|(column, test)| test.admits(columns[*column][place]))
-            };
-            let places = places.iter().map(|&place| usize::from(place));
-            found.extend(
-                places
-                    .filter(|&place| passes(place))
-                    .filter_map(|place| l.mapped_id(map, place)),
-            );
-        })
+        places.clear();
+        let Some(((column, first), rest)) = filter.tests.split_first() else {
+            let nodes = l.codes(body, 0).iter().zip(0..);
+            let nodes = nodes.filter(|&(&code, _)| code != NOTHING);
+            found.extend(nodes.filter_map(|(_, place)| l.mapped_id(map, place)));
+            return;
+        };
+        first.select(self.kernels, l.codes(body, *column), places);
+        let columns: [&[Code]; MAX_COLUMNS] = std::array::from_fn(|column| match column {
+            c if c < l.key_columns() => l.codes(body, c),
+            _ => &[],
+        });
+        let passes = |place: usize| {
+            let mut rest = rest.iter();
+            rest.all(|(column, test)| test.admits(columns[*column][place]))
+        };
+        let places = places.iter().map(|&place| usize::from(place));
+        found.extend(
+            places
+                .filter(|&place| passes(place))
+                .filter_map(|place| l.mapped_id(map, place)),
+        );
     }
 }
 

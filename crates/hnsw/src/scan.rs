@@ -7,7 +7,7 @@
 //! a single value, is said to be exact, so that only the others have to be compared by their true distances.
 
 use crate::chain::Owner;
-use crate::filtered::{Filtered, Start};
+use crate::filtered::{Filtered, Limits, Start};
 use crate::index::{Index, Visit, With};
 use crate::keys::Filter;
 use crate::layout::Layout;
@@ -24,6 +24,8 @@ use std::collections::BinaryHeap;
 const PATIENCE: usize = 8;
 /// Candidates where what matches a filter is far from the query.
 const LARGEST_FAR_BEAM: usize = 4096;
+/// Visits for each place of the first beam that a search with a filter takes, whatever [`Settings::max_visits`] is.
+const LEAST_VISITS: usize = 16;
 /// Candidates of a search that goes on; a beam's cost grows with its square.
 const LARGEST_BATCH: usize = 1024;
 
@@ -169,8 +171,6 @@ pub struct Scan {
     query: Query,
     settings: Settings,
     frontier: Frontier,
-    /// Candidates to go on from, once the scan has.
-    waiting: BinaryHeap<Waiting>,
     found: BinaryHeap<Found>,
     rows: Vec<Tid>,
     /// Of a scan with a filter.
@@ -203,24 +203,6 @@ pub struct Scan {
     current: Option<Current>,
 }
 
-/// A candidate to go on from; the nearest is the greatest.
-#[derive(PartialEq)]
-struct Waiting(f32, NodeId);
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.0.total_cmp(&self.0).then(other.1.cmp(&self.1))
-    }
-}
-
 /// The node whose rows are being returned.
 struct Current {
     owner: Owner,
@@ -250,7 +232,6 @@ impl Scan {
             query,
             settings,
             frontier,
-            waiting: BinaryHeap::new(),
             found: BinaryHeap::new(),
             rows: Vec::new(),
             filtered: None,
@@ -477,7 +458,7 @@ impl Scan {
             self.expand(index)?;
         }
         // Nothing comes too late once all are known.
-        if self.is_as_long() && self.gather(index)? {
+        if (self.is_as_long() || self.ends_early()) && self.gather(index)? {
             return Ok(());
         }
         let frontier = &mut self.frontier;
@@ -521,7 +502,7 @@ impl Scan {
                 return Ok(false);
             };
             let near = self.nearest(few);
-            let stable = near == before;
+            let stable = near == before || self.is_as_long();
             let end = LARGEST_FAR_BEAM.max(self.settings.ef);
             if !filtered.is_far() || stable || self.ef == end {
                 return Ok(false);
@@ -575,8 +556,8 @@ impl Scan {
         let Some(filtered) = &mut self.filtered else {
             return Ok(false);
         };
-        match filtered.start(index, self.ef)? {
-            Start::Gather => self.gather(index),
+        match filtered.start(index, self.ef, self.settings.memory)? {
+            Start::Gather(all) => self.visit_all(index, &all),
             Start::Search(seeds) => {
                 seeds
                     .into_iter()
@@ -593,10 +574,20 @@ impl Scan {
             return Ok(false);
         };
         let enough = self.visits() >= self.settings.max_visits;
-        if enough && filtered.can_gather(self.settings.memory) || self.is_as_long() {
+        if enough && filtered.may_gather(self.settings.memory) || self.is_as_long() {
             return self.gather(index);
         }
         Ok(false)
+    }
+
+    /// Whether a search with a filter has done as much as it may and has fewer nodes than its beam holds, but may visit
+    /// all that match.
+    fn ends_early(&self) -> bool {
+        let may_gather = |f: &Filtered| f.may_gather(self.settings.memory);
+        self.settings.resume != Resume::Off
+            && self.frontier.beam.bound() == f32::INFINITY
+            && self.visits() >= self.settings.max_visits
+            && self.filtered.as_ref().is_some_and(may_gather)
     }
 
     /// Whether a search with a filter takes as long as a visit to all nodes that match.
@@ -609,6 +600,17 @@ impl Scan {
 
     /// Visits all nodes that may match and have not been visited; `false` if they are too many.
     fn gather<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
+        let Some(filtered) = &mut self.filtered else {
+            return Ok(false);
+        };
+        match filtered.all(index, self.settings.memory)? {
+            Some(all) => self.visit_all(index, &all),
+            None => Ok(false),
+        }
+    }
+
+    /// Visits those of all nodes that match which have not been visited; `false` without a filter.
+    fn visit_all<S: PageStore>(&mut self, index: &Index<S>, all: &[NodeId]) -> Result<bool> {
         let Self {
             query,
             frontier,
@@ -621,21 +623,28 @@ impl Scan {
         let Some(filtered) = &mut self.filtered else {
             return Ok(false);
         };
-        let memory = self.settings.memory;
-        let all = filtered.gather(index, query, frontier, memory, |visit, filter| {
+        filtered.gather(index, query, frontier, all, |visit, filter| {
             let known = known.contains(visit.id);
             !known && note(index, query, visit, Some(filter), found, rows, rejected)
         })?;
-        if all {
-            self.batches += 1;
-            self.end(End::Exhausted);
-        }
-        Ok(all)
+        self.batches += 1;
+        self.end(End::Exhausted);
+        Ok(true)
     }
 
     /// Expands the beam; notes the nodes that have rows. Returns how many nodes it visited.
     fn expand<S: PageStore>(&mut self, index: &Index<S>) -> Result<usize> {
         let mut visits = 0;
+        let limits = Limits {
+            visits: match self.batches {
+                0 => self
+                    .settings
+                    .max_visits
+                    .max(LEAST_VISITS * self.settings.ef),
+                _ => self.settings.max_visits.saturating_sub(self.known.len()),
+            },
+            memory: (self.settings.resume != Resume::Off).then_some(self.settings.memory),
+        };
         let Self {
             query,
             frontier,
@@ -653,11 +662,13 @@ impl Scan {
                 }
                 Ok(())
             })?,
-            Some(filtered) => filtered.expand(index, query, frontier, |visit, filter| {
-                visits += 1;
-                let known = known.contains(visit.id);
-                !known && note(index, query, visit, Some(filter), found, rows, rejected)
-            })?,
+            Some(filtered) => {
+                filtered.expand(index, query, frontier, limits, |visit, filter| {
+                    visits += 1;
+                    let known = known.contains(visit.id);
+                    !known && note(index, query, visit, Some(filter), found, rows, rejected)
+                })?
+            }
         }
         Ok(visits)
     }
@@ -716,30 +727,24 @@ impl Scan {
         if self.settings.resume == Resume::Off || self.visits() >= self.settings.max_visits {
             return false;
         }
-        let coded = index.layout.code_dims > 0;
         let frontier = &mut self.frontier;
-        self.waiting
-            .extend(frontier.discarded.drain(..).map(|(d, id)| Waiting(d, id)));
+        // In an index without codes the others are those that were offered.
+        let coded = index.layout.code_dims > 0;
+        let visited = std::mem::replace(&mut frontier.visited, Visited::new(0));
+        let is_visited = |id| coded && visited.contains(id);
+        let most = self.settings.memory / 24;
+        let mut left = most.saturating_sub(visited.len());
         let mut count = 0;
-        let mut taken = self.waiting.len() + frontier.visited.len();
-        if let Some(filtered) = &mut self.filtered {
-            let visited = |id| coded && frontier.visited.contains(id);
-            let (ways, waiting) = filtered.refill_steering(visited);
-            count += ways;
-            taken += waiting;
-            filtered.steering.keep_discarded = self.settings.memory / 48;
+        if let Some(Filtered { steering, .. }) = &mut self.filtered {
+            count += steering.refill(is_visited);
+            steering.compact(most / 2, is_visited);
+            steering.keep_discarded = most / 2;
+            left = left.saturating_sub(steering.discarded.len());
         }
-        frontier.keep_discarded = (self.settings.memory / 24).saturating_sub(taken);
-        while frontier.beam.ids().len() < self.ef
-            && let Some(Waiting(distance, id)) = self.waiting.pop()
-        {
-            // Several nodes may have named it.
-            let visited = coded && frontier.visited.contains(id);
-            if !visited && !frontier.beam.ids().contains(&id) {
-                frontier.beam.offer(distance, id);
-                count += 1;
-            }
-        }
+        count += frontier.refill(is_visited);
+        frontier.compact(left, is_visited);
+        frontier.keep_discarded = left;
+        frontier.visited = visited;
         count > 0
     }
 }

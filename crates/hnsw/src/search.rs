@@ -386,6 +386,8 @@ pub struct Frontier {
     pub discarded: Vec<(f32, NodeId)>,
     /// How many of them to keep.
     pub keep_discarded: usize,
+    /// How many there were when they were last looked through.
+    compacted: usize,
     /// Whether there were more than that.
     pub forgotten: bool,
     /// Ends the search after so many nodes in a row that turned out to be too far: farther than the
@@ -406,6 +408,7 @@ impl Frontier {
             visit: Visit::default(),
             discarded: Vec::new(),
             keep_discarded: 0,
+            compacted: 0,
             forgotten: false,
             patience: usize::MAX,
             nearest: None,
@@ -518,6 +521,46 @@ impl Frontier {
         }
     }
 
+    /// Fills the beam with the nearest of the candidates that were kept for later; returns how many.
+    pub(crate) fn refill(&mut self, visited: impl Fn(NodeId) -> bool) -> usize {
+        let beam = &mut self.beam;
+        // Several nodes may have named one: the least distance stands first.
+        let mut seen = Visited::new(beam.capacity());
+        beam.ids().iter().for_each(|&id| {
+            seen.insert(id);
+        });
+        let before = beam.ids().len();
+        while beam.ids().len() < beam.capacity() && !self.discarded.is_empty() {
+            let mut nearest = take_nearest(&mut self.discarded, 4 * beam.capacity()).into_iter();
+            while beam.ids().len() < beam.capacity()
+                && let Some((distance, id)) = nearest.next()
+            {
+                if !visited(id) && seen.insert(id) {
+                    beam.offer(distance, id);
+                }
+            }
+            self.discarded.extend(nearest);
+        }
+        beam.ids().len() - before
+    }
+
+    /// Where candidates kept for later take more than half of `most` places, keeps of each node the nearest one, if
+    /// it was not visited; and the nearest half where that is not enough.
+    pub(crate) fn compact(&mut self, most: usize, visited: impl Fn(NodeId) -> bool) {
+        let discarded = &mut self.discarded;
+        if discarded.len() < most / 2 || discarded.len() < self.compacted + most / 4 {
+            return;
+        }
+        discarded.retain(|candidate| !visited(candidate.1));
+        discarded.sort_unstable_by(|a, b| a.1.cmp(&b.1).then(a.0.total_cmp(&b.0)));
+        discarded.dedup_by_key(|candidate| candidate.1);
+        if discarded.len() > most * 3 / 4 {
+            *discarded = take_nearest(discarded, most / 2);
+            self.forgotten = true;
+        }
+        self.compacted = discarded.len();
+    }
+
     /// Keeps all candidates that are not expanded for later.
     pub(crate) fn discard_waiting(&mut self) {
         for candidate in self.beam.take_waiting() {
@@ -534,6 +577,18 @@ impl Frontier {
             self.forgotten = true;
         }
     }
+}
+
+/// Removes the nearest `count` of some candidates, or all; nearest first.
+fn take_nearest(candidates: &mut Vec<(f32, NodeId)>, count: usize) -> Vec<(f32, NodeId)> {
+    let rest = candidates.len().saturating_sub(count);
+    if rest > 0 {
+        // The farthest first.
+        candidates.select_nth_unstable_by(rest, |a, b| b.0.total_cmp(&a.0));
+    }
+    let mut nearest = candidates.split_off(rest);
+    nearest.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    nearest
 }
 
 /// What overflows is far, but no less a candidate.

@@ -6,7 +6,7 @@ mod common;
 use common::keyed::{Condition, filtered, keyed};
 use common::*;
 use hnsw::memory::MemoryStore;
-use hnsw::scan::{Resume, Settings};
+use hnsw::scan::{End, Resume, Settings};
 use hnsw::{Metric, Params, Storage, Tid};
 use std::collections::HashSet;
 
@@ -188,6 +188,27 @@ fn all_rows_that_match() {
         let many = settings(40, Resume::Strict);
         drained(&mut index, &data[3], many, Condition::Between(0, 89), rows);
     }
+}
+
+/// Where sketches say little of what matches and memory does not allow to visit all that may, a search ends where it is to.
+#[test]
+fn a_search_for_what_hardly_ever_matches() {
+    const VISITS: usize = 300;
+    let params = keyed(params(DIMS, 16, Metric::L2, Storage::Auto));
+    let data = data();
+    let store = build(params, &data, 2);
+    let mut index = open(&store);
+    let condition = Condition::Vague(200, 200, 0b111);
+    let few = Settings {
+        max_visits: VISITS,
+        memory: 50 << 10,
+        ..settings(10, Resume::Strict)
+    };
+    let mut scan = scan(&index, &data[7], few).with_filter(condition.filter(&index));
+    assert_eq!(scan.next(&mut index), Ok(None));
+    let report = scan.report();
+    assert_eq!(report.end, Some(End::Visits));
+    assert!((VISITS..2 * VISITS).contains(&report.visits), "{report:?}");
 }
 
 /// What matches lies together on one side, and queries on others. All of it is visited where it is so far that none is

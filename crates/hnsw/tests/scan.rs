@@ -125,6 +125,26 @@ fn a_limit_of_memory_ends_a_scan() {
     }
 }
 
+/// Nodes that many name wait once each.
+#[test]
+fn memory_for_each_candidate_is_enough() {
+    const ROWS: usize = 8000;
+    let params = params(16, 16, Metric::L2, Storage::Auto);
+    let data = clustered(ROWS, 16, 21);
+    let store = build(params, &data, 2);
+    let mut index = open(&store);
+    let settings = Settings {
+        memory: 24 * 60_000,
+        ..settings(40, Resume::Relaxed)
+    };
+    let mut scan = scan(&index, &data[0], settings);
+    let mut rows = 0;
+    while scan.next(&mut index).expect("scan").is_some() {
+        rows += 1;
+    }
+    assert_eq!((rows, scan.report().end), (ROWS, Some(End::Exhausted)));
+}
+
 #[test]
 fn a_scan_says_why_it_ended() {
     let (store, data) = sample(Metric::L2);
