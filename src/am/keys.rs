@@ -170,7 +170,8 @@ impl Keys {
             return (condition(What::IsNull), Some(Test::null()));
         }
         if flag(pg_sys::SK_SEARCHNOTNULL) {
-            return (condition(What::IsNotNull), None);
+            let test = described.tells_null().then(Test::not_null);
+            return (condition(What::IsNotNull), test);
         }
         let is_array = flag(pg_sys::SK_SEARCHARRAY);
         let mut arguments: Vec<Datum> = match (flag(pg_sys::SK_ISNULL), is_array) {

@@ -148,6 +148,15 @@ impl KeyColumn {
         self.kind == Kind::Set
     }
 
+    /// Whether sketches see NULL in no value. They do in an empty set, and in all that cannot be hashed.
+    pub fn tells_null(&self) -> bool {
+        match self.kind {
+            Kind::Number(_) => true,
+            Kind::Hash => self.hash.is_some(),
+            Kind::Set => false,
+        }
+    }
+
     /// Whether a type is the one that the operator class is for.
     pub fn is_input(&self, type_oid: Oid) -> bool {
         type_oid == self.input

@@ -347,6 +347,11 @@ impl Test {
         Test::In(vec![NULL..=NULL])
     }
 
+    /// Numbers and hashes, which are any value but NULL. Sets are not: the empty one has its code.
+    pub fn not_null() -> Self {
+        Test::In(vec![LEAST..=GREATEST])
+    }
+
     /// Sets that may have an element in common with that of `value`.
     pub fn meets(value: KeyValue) -> Self {
         Test::Meets(value.as_code() & !NULL)
@@ -541,6 +546,13 @@ mod tests {
         let unknown = Test::between(&Bounds::default(), 0, 1.0, 2.0);
         assert!(unknown.admits(ANY));
         assert!(Test::null().admits(NULL) && !Test::null().admits(code(0.0)));
+        let numbers = [f64::NEG_INFINITY, f64::MIN, 0.0, f64::MAX, f64::INFINITY];
+        let hashes = [0, 1, 0xFFFF, u32::MAX].map(KeyValue::hash);
+        let values = numbers.map(KeyValue::number).into_iter().chain(hashes);
+        for value in values {
+            assert!(Test::not_null().admits(bounds.code(0, value)), "{value:?}");
+        }
+        assert!(Test::not_null().admits(ANY) && !Test::not_null().admits(NULL));
 
         let list = |numbers: std::ops::Range<i32>| {
             let values: Vec<KeyValue> = numbers
