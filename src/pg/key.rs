@@ -4,6 +4,7 @@
 //! all values. A value that is longer leaves a hash there, and only the table has it. Values of
 //! variable length have a checksum: PostgreSQL's operators trust what is in them.
 
+use super::zone;
 use hnsw::keys::KeyValue;
 use hnsw::transform::splitmix64;
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
@@ -307,6 +308,34 @@ impl KeyColumn {
                     let hash = |value| self.call_hash(function, value);
                     KeyValue::set(elements.into_iter().flatten().map(hash))
                 }),
+            }
+        }
+    }
+
+    /// The least and the greatest value, as sketches see them, that may equal an operator's argument of
+    /// type `subtype`; `None` if they cannot tell.
+    ///
+    /// # Safety
+    /// As for [`Self::sketched`].
+    pub unsafe fn range(&self, value: Datum, subtype: Oid) -> Option<(KeyValue, KeyValue)> {
+        let time = |time: i64| {
+            // SAFETY: a time is passed as it is.
+            KeyValue::number(unsafe { number(Datum::from(time), pg_sys::TIMESTAMPTZOID) })
+        };
+        match (self.kind, kind(subtype)) {
+            (Kind::Number(Scale::Zoned), Kind::Number(Scale::Local)) => {
+                // SAFETY: the caller's promise.
+                let value = time(unsafe { zone::with_zone(value, subtype) });
+                Some((value, value))
+            }
+            (Kind::Number(Scale::Local), Kind::Number(Scale::Zoned)) => {
+                let (least, greatest) = zone::without_zone(value.value() as i64);
+                Some((time(least), time(greatest)))
+            }
+            _ => {
+                // SAFETY: the caller's promise.
+                let value = unsafe { self.sketched(value, subtype) };
+                value.map(|value| (value, value))
             }
         }
     }
