@@ -3,6 +3,7 @@
 use crate::pg::error::raise;
 use crate::pg::key::{self, KeyColumn, Stored};
 use crate::pg::memory::Temporary;
+use crate::pg::planner::{Asked, KeyCondition};
 use crate::pg::relation::Relation;
 use hnsw::keys::{Bounds, Filter, KeyParams, KeyValue, MAX_COLUMNS, Test};
 use pgrx::PgSqlErrorCode;
@@ -115,6 +116,30 @@ impl Keys {
             .unwrap_or(KeyValue::NULL)
         };
         self.columns.iter().map(value).collect()
+    }
+
+    /// Whether sketches tell which nodes may have rows that meet a condition of a query: whether it
+    /// becomes a test.
+    pub fn tell(&self, condition: &KeyCondition) -> bool {
+        let column = &self.columns[condition.column];
+        match condition.what {
+            Asked::IsNull => true,
+            Asked::IsNotNull => column.tells_null(),
+            Asked::Operator {
+                strategy,
+                subtype,
+                is_list,
+            } => {
+                column.tells(subtype)
+                    && match Strategy::from_number(strategy) {
+                        Some(Strategy::Equal) => !column.is_set(),
+                        Some(Strategy::Overlaps | Strategy::Contains) => column.is_set(),
+                        Some(_) => column.is_number() && !is_list,
+                        None => false,
+                    }
+            }
+            Asked::Other => false,
+        }
     }
 
     /// The filter of a scan, if it has conditions on key columns. What it needs is allocated in `memory`.
