@@ -4,6 +4,7 @@
 //! before its first row is the startup cost. The total is the cost of going on until all rows have
 //! been returned, so that a LIMIT is charged for its share of it.
 
+use super::keys::Keys;
 use super::options::Options;
 use super::{metric, range, settings};
 use crate::pg::planner::{self, Costs};
@@ -24,6 +25,16 @@ const VISITS_PER_ROW: f64 = 2.0;
 const RETURNED: f64 = 0.75;
 /// Visits for each node of those that are gathered, in the order of pages.
 const VISITS_PER_GATHERED: f64 = 0.25;
+/// The part of the matching nodes that a search visits before it rather gathers the others.
+const VISITED_BEFORE_GATHERING: f64 = 1.0 / 3.0;
+/// Bytes of memory for each node that is gathered.
+const BYTES_PER_GATHERED: f64 = 64.0;
+/// Less is none, as a share.
+const LEAST_SHARE: f64 = 1e-9;
+/// Pages of the map that say how many nodes match.
+const SAMPLED: f64 = 4.0;
+/// Bytes of a code in the map.
+const CODE: f64 = 2.0;
 /// Pages read before the search: the metapage, and what describes columns and levels.
 const OPENING: f64 = 2.0;
 /// Neighbours whose codes are compared in the time of one operator.
@@ -64,7 +75,8 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             // A range that does not end the scan is checked for each row of the table.
             let leaves_out = !planner::has_range(path) || range::ends_scan(path);
             let costs = planner::costs(root, path, loop_count, leaves_out);
-            let (m, size) = planner::with_index((*(*path).indexinfo).indexoid, |index| {
+            let conditions = planner::key_conditions(path);
+            let (m, size, told) = planner::with_index((*(*path).indexinfo).indexoid, |index| {
                 let (metric, indexed) = metric::of(index);
                 let dims = f64::from(index.first_column().1);
                 let size = match metric.only_storage() {
@@ -74,21 +86,36 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                     // Depends on the values, most of which are short.
                     Some(_) => 0.0,
                 };
-                (f64::from(Options::of(index).m()), size)
+                let keys = Keys::of(index);
+                let told: Vec<_> = conditions.iter().map(|c| keys.tell(c)).collect();
+                (f64::from(Options::of(index).m()), size, told)
             });
             let settings = settings::scan(false);
             let ef = match costs.limit {
                 Some(rows) if !planner::has_range(path) => settings.for_rows(rows as usize).ef,
                 _ => settings.ef,
             } as f64;
-            let work = match planner::has_keys(path) {
-                true => Work::filtered(&costs, m, ef),
-                false => Work::plain(&costs, m, ef),
+            let work = if conditions.is_empty() {
+                Work::plain(&costs, m, ef)
+            } else {
+                let all = planner::selectivity(root, path, conditions.iter());
+                let told = conditions.iter().zip(told);
+                let told = told.filter_map(|(condition, told)| told.then_some(condition));
+                let told = planner::selectivity(root, path, told).max(LEAST_SHARE);
+                let filter = Filter {
+                    columns: f64::from((*(*path).indexinfo).nkeycolumns - 1),
+                    share: costs.share_of(told).max(LEAST_SHARE),
+                    passing: (all / told).clamp(LEAST_SHARE, 1.0),
+                    most: settings.memory as f64 / BYTES_PER_GATHERED,
+                };
+                Work::filtered(&costs, m, ef, &filter)
             };
             // What a beam comes back to is in memory.
             let pages_of_first = work.first.min(costs.index_pages);
             *startup = work.opening + reading(&costs, m, size, work.first, pages_of_first);
-            *total = *startup + reading(&costs, m, size, work.on, work.on);
+            // Of two that visit the same nodes, the one that returns fewer rows is the better.
+            let returning = costs.returned() * costs.operator;
+            *total = *startup + reading(&costs, m, size, work.on, work.on) + returning;
             *selectivity = costs.selectivity;
             *pages = costs.index_pages;
         })
@@ -111,31 +138,54 @@ impl Work {
         Self {
             opening: OPENING * costs.random_page,
             first: visits(costs, m, ef),
-            on: VISITS_PER_ROW * costs.rows * costs.share() * beyond(costs, ef),
+            on: VISITS_PER_ROW * costs.returned() * beyond(costs, ef),
         }
     }
 
     /// With conditions on key columns: either all nodes that match are visited, or a search has more nodes that
-    /// steer the fewer match, until it has visited as many as match; then it visits these.
-    fn filtered(costs: &Costs, m: f64, ef: f64) -> Self {
-        let share = costs.share().max(1e-9);
-        let matching = (costs.rows * share).max(1.0);
-        let map = costs.rows * 2.0 / f64::from(pg_sys::BLCKSZ) * costs.sequential_page;
-        let opening = OPENING * costs.random_page + map;
-        if filtered::gathers(matching, share, ef) {
+    /// steer the fewer match, until it has visited as many as match; then it visits these. Conditions that
+    /// sketches do not tell make it search on, among nodes of which only some have rows that pass.
+    fn filtered(costs: &Costs, m: f64, ef: f64, filter: &Filter) -> Self {
+        let matching = (costs.rows * filter.share).max(1.0);
+        let map = (costs.rows * CODE * filter.columns / f64::from(pg_sys::BLCKSZ)).ceil();
+        let sampled = map.min(SAMPLED);
+        let opening = (OPENING + sampled) * costs.random_page;
+        let whole = opening + (map - sampled) * costs.sequential_page;
+        if filtered::gathers(matching, filter.share, ef) {
             return Self {
-                opening,
+                opening: whole,
                 first: VISITS_PER_GATHERED * matching,
                 on: 0.0,
             };
         }
-        let steering = filtered::steering(share);
+        let steering = filtered::steering(filter.share);
+        let first = visits(costs, m, ef * (1.0 + steering)) / filter.passing;
+        let before = VISITED_BEFORE_GATHERING * matching;
+        if first > before && matching <= filter.most {
+            return Self {
+                opening: whole,
+                first: before + VISITS_PER_GATHERED * (matching - before),
+                on: 0.0,
+            };
+        }
         Self {
             opening,
-            first: visits(costs, m, ef * (1.0 + steering)),
-            on: VISITS_PER_ROW * matching * beyond(costs, ef),
+            first,
+            on: VISITS_PER_ROW * costs.returned() / filter.passing * beyond(costs, ef),
         }
     }
+}
+
+/// Conditions on key columns.
+struct Filter {
+    /// Key columns of the index.
+    columns: f64,
+    /// Share of the index's rows that meet those which sketches tell.
+    share: f64,
+    /// Share of these that meet the others.
+    passing: f64,
+    /// Nodes that may be gathered.
+    most: f64,
 }
 
 /// The part of the wanted rows that a scan has to go on for. Costs are a straight line from the first row to the

@@ -3,6 +3,7 @@
 use crate::pg::error::raise;
 use crate::pg::key::{self, KeyColumn, Stored};
 use crate::pg::memory::Temporary;
+use crate::pg::planner::{Asked, KeyCondition};
 use crate::pg::relation::Relation;
 use hnsw::keys::{Bounds, Filter, KeyParams, KeyValue, MAX_COLUMNS, Test};
 use pgrx::PgSqlErrorCode;
@@ -117,6 +118,30 @@ impl Keys {
         self.columns.iter().map(value).collect()
     }
 
+    /// Whether sketches tell which nodes may have rows that meet a condition of a query: whether it
+    /// becomes a test.
+    pub fn tell(&self, condition: &KeyCondition) -> bool {
+        let column = &self.columns[condition.column];
+        match condition.what {
+            Asked::IsNull => true,
+            Asked::IsNotNull => column.tells_null(),
+            Asked::Operator {
+                strategy,
+                subtype,
+                is_list,
+            } => {
+                column.tells(subtype)
+                    && match Strategy::from_number(strategy) {
+                        Some(Strategy::Equal) => !column.is_set(),
+                        Some(Strategy::Overlaps | Strategy::Contains) => column.is_set(),
+                        Some(_) => column.is_number() && !is_list,
+                        None => false,
+                    }
+            }
+            Asked::Other => false,
+        }
+    }
+
     /// The filter of a scan, if it has conditions on key columns. What it needs is allocated in `memory`.
     ///
     /// # Safety
@@ -170,7 +195,8 @@ impl Keys {
             return (condition(What::IsNull), Some(Test::null()));
         }
         if flag(pg_sys::SK_SEARCHNOTNULL) {
-            return (condition(What::IsNotNull), None);
+            let test = described.tells_null().then(Test::not_null);
+            return (condition(What::IsNotNull), test);
         }
         let is_array = flag(pg_sys::SK_SEARCHARRAY);
         let mut arguments: Vec<Datum> = match (flag(pg_sys::SK_ISNULL), is_array) {
@@ -184,31 +210,33 @@ impl Keys {
         };
         let strategy = Strategy::from_number(from.sk_strategy);
         // SAFETY: the arguments are of this type: the operator's right one.
-        let sketched = |value: &Datum| unsafe { described.sketched(*value, from.sk_subtype) };
-        let mut values: Option<Vec<KeyValue>> = arguments.iter().map(sketched).collect();
+        let range = |value: &Datum| unsafe { described.range(*value, from.sk_subtype) };
+        let mut ranges: Option<Vec<_>> = arguments.iter().map(range).collect();
         let is_equality = strategy == Some(Strategy::Equal) && !described.is_set();
-        if let Some(values) = &mut values
-            && is_equality
-        {
-            let mut both: Vec<_> = values.iter().copied().zip(arguments).collect();
-            both.sort_unstable_by_key(|&(value, _)| value);
-            (*values, arguments) = both.into_iter().unzip();
+        let is_exact = |ranges: &Vec<_>| ranges.iter().all(|(least, greatest)| least == greatest);
+        let mut values = None;
+        if is_equality && let Some(ranges) = ranges.as_mut().filter(|ranges| is_exact(ranges)) {
+            let mut both: Vec<_> = ranges.iter().copied().zip(arguments).collect();
+            both.sort_unstable_by_key(|&((value, _), _)| value);
+            (*ranges, arguments) = both.into_iter().unzip();
+            values = Some(ranges.iter().map(|&(value, _)| value).collect::<Vec<_>>());
         }
-        let test = values
-            .as_ref()
-            .and_then(|values| match (strategy?, values.as_slice()) {
-                (_, []) => Some(Test::In(Vec::new())),
-                (_, values) if is_equality => Some(Test::equal(bounds, column, values)),
-                (Strategy::Overlaps, &[value]) => Some(Test::meets(value)),
-                (Strategy::Contains, &[value]) => Some(Test::holds(value)),
-                (Strategy::Less | Strategy::LessEqual, &[value]) => {
-                    Test::up_to(bounds, column, value)
-                }
-                (Strategy::Greater | Strategy::GreaterEqual, &[value]) => {
-                    Test::from(bounds, column, value)
-                }
-                _ => None,
-            });
+        let test = ranges.and_then(|ranges| match (strategy?, ranges.as_slice()) {
+            (_, []) => Some(Test::In(Vec::new())),
+            (_, ranges) if is_equality => match &values {
+                Some(values) => Some(Test::equal(bounds, column, values)),
+                None => Test::within(bounds, column, ranges),
+            },
+            (Strategy::Overlaps, &[(value, _)]) => Some(Test::meets(value)),
+            (Strategy::Contains, &[(value, _)]) => Some(Test::holds(value)),
+            (Strategy::Less | Strategy::LessEqual, &[(_, greatest)]) => {
+                Test::up_to(bounds, column, greatest)
+            }
+            (Strategy::Greater | Strategy::GreaterEqual, &[(least, _)]) => {
+                Test::from(bounds, column, least)
+            }
+            _ => None,
+        });
         let same = from.sk_subtype == Oid::INVALID || described.is_input(from.sk_subtype);
         // SAFETY: as above.
         let hash = |&value: &Datum| unsafe { described.hash(value) };
@@ -220,7 +248,7 @@ impl Keys {
         let operator = What::Operator {
             function: &raw mut from.sk_func,
             collation: from.sk_collation,
-            values: values.filter(|values| is_equality && values.len() > FEW),
+            values: values.filter(|values| values.len() > FEW),
             arguments,
             hashes,
         };

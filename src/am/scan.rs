@@ -492,11 +492,12 @@ unsafe fn start(
         settings = settings.for_rows(rows);
     }
     if !ordered {
-        // No row comes late, and the radius is bound enough.
+        // The radius is bound enough.
         settings.max_visits = usize::MAX;
-        if settings.resume == Resume::Strict {
-            settings.resume = Resume::Relaxed;
-        }
+    }
+    if any_order && settings.resume == Resume::Strict {
+        // No row comes late.
+        settings.resume = Resume::Relaxed;
     }
     let mut search = Scan::new(query, settings);
     // SAFETY: the scan's context exists.

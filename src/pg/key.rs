@@ -4,6 +4,7 @@
 //! all values. A value that is longer leaves a hash there, and only the table has it. Values of
 //! variable length have a checksum: PostgreSQL's operators trust what is in them.
 
+use super::zone;
 use hnsw::keys::KeyValue;
 use hnsw::transform::splitmix64;
 use pgrx::pg_sys::{self, Datum, FmgrInfo, Oid};
@@ -143,9 +144,23 @@ impl KeyColumn {
         1 + self.width
     }
 
+    /// Whether sketches keep the order of its values.
+    pub fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Number(_))
+    }
+
     /// Whether its conditions are on sets.
     pub fn is_set(&self) -> bool {
         self.kind == Kind::Set
+    }
+
+    /// Whether sketches see NULL in no value. They do in an empty set, and in all that cannot be hashed.
+    pub fn tells_null(&self) -> bool {
+        match self.kind {
+            Kind::Number(_) => true,
+            Kind::Hash => self.hash.is_some(),
+            Kind::Set => false,
+        }
     }
 
     /// Whether a type is the one that the operator class is for.
@@ -276,28 +291,73 @@ impl KeyColumn {
         Stored::Whole(Datum::from(room.as_ptr()))
     }
 
-    /// What sketches see of an operator's argument of type `subtype`; `None` if they cannot tell.
+    /// Whether sketches tell values that an operator's argument of type `subtype` may be equal to from
+    /// others: by their order if [`Self::is_number`], else by a hash.
+    pub fn tells(&self, subtype: Oid) -> bool {
+        let same = subtype == Oid::INVALID || subtype == self.input;
+        match (self.kind, kind(subtype)) {
+            (Kind::Number(_), _) if same => true,
+            (Kind::Number(own), Kind::Number(other)) => {
+                let is_time = |scale| matches!(scale, Scale::Local | Scale::Zoned);
+                own == other || is_time(own) && is_time(other)
+            }
+            (Kind::Number(_), _) => false,
+            // SAFETY: a look-up by OID.
+            (Kind::Hash, _) if !same => unsafe {
+                self.hash.is_some() && pg_sys::IsBinaryCoercible(subtype, self.input)
+            },
+            (Kind::Hash | Kind::Set, _) => self.hash.is_some(),
+        }
+    }
+
+    /// What sketches see of a value of type `of`, or of the column's if that is not valid; `None` if they
+    /// cannot tell.
     ///
     /// # Safety
-    /// `value` is of that type, or of the column's if it is not valid.
-    pub unsafe fn sketched(&self, value: Datum, subtype: Oid) -> Option<KeyValue> {
-        let same = subtype == Oid::INVALID || subtype == self.input;
+    /// `value` is of that type, which [`Self::tells`] says yes to, and is none that is compared in a time zone.
+    pub unsafe fn sketched(&self, value: Datum, of: Oid) -> Option<KeyValue> {
+        let of = if of == Oid::INVALID { self.input } else { of };
         // SAFETY: the caller's promise.
         unsafe {
             match self.kind {
-                Kind::Number(scale) => {
-                    let of = if same { self.input } else { subtype };
-                    (kind(of) == Kind::Number(scale)).then(|| KeyValue::number(number(value, of)))
-                }
-                Kind::Hash if same || pg_sys::IsBinaryCoercible(subtype, self.input) => {
-                    self.hash.map(|_| KeyValue::hash(self.hash(value)))
-                }
-                Kind::Hash => None,
+                Kind::Number(_) => Some(KeyValue::number(number(value, of))),
+                Kind::Hash => self.hash.map(|_| KeyValue::hash(self.hash(value))),
                 Kind::Set => self.hash.map(|function| {
                     let elements = elements(value);
                     let hash = |value| self.call_hash(function, value);
                     KeyValue::set(elements.into_iter().flatten().map(hash))
                 }),
+            }
+        }
+    }
+
+    /// The least and the greatest value, as sketches see them, that may equal an operator's argument of
+    /// type `subtype`; `None` if they cannot tell.
+    ///
+    /// # Safety
+    /// `value` is of that type, or of the column's if it is not valid.
+    pub unsafe fn range(&self, value: Datum, subtype: Oid) -> Option<(KeyValue, KeyValue)> {
+        if !self.tells(subtype) {
+            return None;
+        }
+        let time = |time: i64| {
+            // SAFETY: a time is passed as it is.
+            KeyValue::number(unsafe { number(Datum::from(time), pg_sys::TIMESTAMPTZOID) })
+        };
+        match (self.kind, kind(subtype)) {
+            (Kind::Number(Scale::Zoned), Kind::Number(Scale::Local)) => {
+                // SAFETY: the caller's promise.
+                let value = time(unsafe { zone::with_zone(value, subtype) });
+                Some((value, value))
+            }
+            (Kind::Number(Scale::Local), Kind::Number(Scale::Zoned)) => {
+                let (least, greatest) = zone::without_zone(value.value() as i64);
+                Some((time(least), time(greatest)))
+            }
+            _ => {
+                // SAFETY: the caller's promise.
+                let value = unsafe { self.sketched(value, subtype) };
+                value.map(|value| (value, value))
             }
         }
     }

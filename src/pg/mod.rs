@@ -27,6 +27,7 @@
 //! | [`threads`] | worker threads of a backend |
 //! | `waits` | waits between visits to pages, in a build for tests |
 //! | `wal` | WAL records of changes to a page |
+//! | `zone` | times with a time zone beside times without one |
 //!
 //! Errors that PostgreSQL raises unwind as panics. PostgreSQL releases pins and locks itself then:
 //! nothing here does so in a destructor.
@@ -59,3 +60,4 @@ pub mod threads;
 #[cfg(feature = "waits")]
 pub mod waits;
 mod wal;
+mod zone;

@@ -36,9 +36,14 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// Share of the index's rows that the scan returns; a partial index has fewer than the table.
-    pub fn share(&self) -> f64 {
-        (self.selectivity * self.table_rows / self.rows).min(1.0)
+    /// Rows that the scan returns.
+    pub fn returned(&self) -> f64 {
+        self.rows * self.share_of(self.selectivity)
+    }
+
+    /// Share of the index's rows, for one of the table's; a partial index has fewer.
+    pub fn share_of(&self, selectivity: f64) -> f64 {
+        (selectivity * self.table_rows / self.rows).min(1.0)
     }
 }
 
@@ -88,15 +93,115 @@ pub unsafe fn costs(
     }
 }
 
-/// Whether a path gives conditions on columns behind the first to its index.
+/// A condition that a path gives to its index on a column behind the first.
+pub struct KeyCondition {
+    /// The column, counted from 0 behind the first.
+    pub column: usize,
+    /// What it asks for.
+    pub what: Asked,
+    clause: *mut RestrictInfo,
+}
+
+/// What a condition on a key column asks for.
+pub enum Asked {
+    /// That it is NULL.
+    IsNull,
+    /// That it is not.
+    IsNotNull,
+    /// That an operator of the column's family holds.
+    Operator {
+        /// The operator's number.
+        strategy: u16,
+        /// The type of its right argument.
+        subtype: Oid,
+        /// For one of an array's elements.
+        is_list: bool,
+    },
+    /// Something else.
+    Other,
+}
+
+/// The conditions that a path gives to its index on columns behind the first.
 ///
 /// # Safety
 /// As for [`costs`].
-pub unsafe fn has_keys(path: *mut IndexPath) -> bool {
-    // SAFETY: the caller's promise; the list is of this type.
+pub unsafe fn key_conditions(path: *mut IndexPath) -> Vec<KeyCondition> {
+    // SAFETY: the caller's promise; lists are of these types, and an index has a family for each column.
     unsafe {
         let clauses = elements::<pg_sys::IndexClause>((*path).indexclauses);
-        clauses.into_iter().any(|clause| (*clause).indexcol > 0)
+        let of_keys = clauses.into_iter().filter(|clause| (**clause).indexcol > 0);
+        let conditions = of_keys.flat_map(|clause| {
+            let column = (*clause).indexcol as usize;
+            let family = *(*(*path).indexinfo).opfamily.add(column);
+            let clauses = elements::<RestrictInfo>((*clause).indexquals);
+            clauses.into_iter().map(move |clause| KeyCondition {
+                column: column - 1,
+                what: asked((*clause).clause.cast(), family),
+                clause,
+            })
+        });
+        conditions.collect()
+    }
+}
+
+/// What a condition on a column of an index asks for.
+///
+/// # Safety
+/// The planner made it one of the index; the column is of the operator family.
+unsafe fn asked(clause: *mut Node, family: Oid) -> Asked {
+    // SAFETY: the caller's promise; the tag says what it is.
+    unsafe {
+        let (operator, is_list) = match (*clause).type_ {
+            NodeTag::T_NullTest => {
+                let test = (*clause.cast::<pg_sys::NullTest>()).nulltesttype;
+                return match test == pg_sys::NullTestType::IS_NULL {
+                    true => Asked::IsNull,
+                    false => Asked::IsNotNull,
+                };
+            }
+            NodeTag::T_OpExpr => ((*clause.cast::<pg_sys::OpExpr>()).opno, false),
+            NodeTag::T_ScalarArrayOpExpr => {
+                ((*clause.cast::<pg_sys::ScalarArrayOpExpr>()).opno, true)
+            }
+            _ => return Asked::Other,
+        };
+        let (mut strategy, mut left, mut subtype) = (0, Oid::INVALID, Oid::INVALID);
+        pg_sys::get_op_opfamily_properties(
+            operator,
+            family,
+            false,
+            &mut strategy,
+            &mut left,
+            &mut subtype,
+        );
+        Asked::Operator {
+            strategy: strategy as u16,
+            subtype,
+            is_list,
+        }
+    }
+}
+
+/// Share of the table's rows that a path's index has, and that meet all of these conditions.
+///
+/// # Safety
+/// As for [`costs`]; the conditions are the path's.
+pub unsafe fn selectivity<'a>(
+    root: *mut PlannerInfo,
+    path: *mut IndexPath,
+    conditions: impl Iterator<Item = &'a KeyCondition>,
+) -> f64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let index = (*path).indexinfo;
+        let clauses = list_of(conditions.map(|condition| condition.clause));
+        pg_sys::clauselist_selectivity(
+            root,
+            pg_sys::add_predicate_to_index_quals(index, clauses),
+            (*(*index).rel).relid as i32,
+            pg_sys::JoinType::JOIN_INNER,
+            std::ptr::null_mut(),
+        )
     }
 }
 

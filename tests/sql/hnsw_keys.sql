@@ -133,6 +133,22 @@ SELECT r->'rows' AS rows, (r->>'rejected')::int < 500 AS rejected, r->'compared'
 SELECT count(*) FROM (SELECT id FROM longs WHERE t < repeat('long', 300) || 1 ORDER BY v <=> '[10,1]' LIMIT 500) x;
 SELECT r->'rows' AS rows, r->>'ended' AS ended FROM hnsw_last_scan() r;
 
+-- few rows have a value: those without are not looked at, unless the values are sets
+CREATE TABLE gaps (id int, v vector(2), n numeric, t text, a int[]);
+CREATE INDEX gaps_v ON gaps USING hnsw (v vector_l2_ops, n, t, a);
+INSERT INTO gaps SELECT i, ARRAY[i, 1]::vector, CASE WHEN i % 100 = 0 THEN i - 500 END, CASE WHEN i % 100 = 1 THEN '' END, CASE WHEN i % 100 = 2 THEN '{}'::int[] END
+FROM generate_series(1, 2000) i;
+UPDATE gaps SET n = (ARRAY['NaN', 'Infinity', '-Infinity', '1e1000']::numeric[])[id / 100] WHERE id IN (100, 200, 300, 400);
+REINDEX INDEX gaps_v;
+SELECT count(*) FROM (SELECT id FROM gaps WHERE n IS NOT NULL ORDER BY v <-> '[100,1]' LIMIT 100) x;
+SELECT r->'rows' AS rows, r->'nodes' AS nodes, r->'rejected' AS rejected FROM hnsw_last_scan() r;
+SELECT count(*) FROM (SELECT id FROM gaps WHERE t IS NOT NULL ORDER BY v <-> '[100,1]' LIMIT 100) x;
+SELECT r->'rows' AS rows, r->'nodes' AS nodes, r->'rejected' AS rejected FROM hnsw_last_scan() r;
+SELECT count(*) FROM (SELECT id FROM gaps WHERE n IS NOT NULL AND n > 500 ORDER BY v <-> '[100,1]' LIMIT 100) x;
+SELECT count(*) FROM (SELECT id FROM gaps WHERE a IS NOT NULL ORDER BY v <-> '[100,1]' LIMIT 100) x;
+SELECT count(*) FROM (SELECT id FROM gaps WHERE n IS NOT NULL AND t IS NOT NULL ORDER BY v <-> '[100,1]' LIMIT 100) x;
+DROP TABLE gaps;
+
 -- an enum that gets another label, and one of another name
 CREATE TABLE moods (id int, v vector(1), e mood);
 INSERT INTO moods SELECT i, ARRAY[i]::vector, (enum_range(NULL::mood))[1 + i % 3] FROM generate_series(1, 90) i;

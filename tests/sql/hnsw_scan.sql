@@ -54,6 +54,21 @@ RESET hnsw.iterative_scan;
 -- queries that are no vector of the index
 SELECT id FROM t ORDER BY v <-> '[1,2]' LIMIT 1;
 SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> NULL LIMIT 10) x;
+-- every order is right then: no row comes too late
+CREATE TABLE points (id int, v vector(24), tag int);
+INSERT INTO points SELECT i, array_agg((i * 7919 + j * 104729 + i * i % 1013 * j * 31) % 1009 / 1009.0 - 0.4)::vector, i % 2
+FROM generate_series(1, 3000) i, generate_series(1, 24) j GROUP BY i;
+CREATE INDEX points_l2 ON points USING hnsw (v vector_l2_ops, tag);
+CREATE INDEX points_cosine ON points USING hnsw (v vector_cosine_ops, tag);
+SET hnsw.ef_search = 10;
+SELECT count(*), count(DISTINCT id) AS ids FROM (SELECT id FROM points ORDER BY v <-> (SELECT v FROM points WHERE false)) x;
+SELECT r->>'index' AS index, (r->>'batches')::int > 3 AS several, r->'late' AS late, r->'compared' AS compared, r->>'ended' AS ended FROM hnsw_last_scan() r;
+SELECT count(*), count(DISTINCT id) AS ids FROM (SELECT id FROM points ORDER BY v <=> array_fill(0, ARRAY[24])::vector) x;
+SELECT r->>'index' AS index, (r->>'batches')::int > 3 AS several, r->'late' AS late, r->'compared' AS compared, r->>'ended' AS ended FROM hnsw_last_scan() r;
+SELECT count(*), count(DISTINCT id) AS ids FROM (SELECT id FROM points WHERE tag = 1 ORDER BY v <-> (SELECT v FROM points WHERE false)) x;
+SELECT count(*), count(DISTINCT id) AS ids FROM (SELECT id FROM points WHERE tag = 1 ORDER BY v <=> array_fill(0, ARRAY[24])::vector) x;
+RESET hnsw.ef_search;
+DROP TABLE points;
 
 -- rescans, with a beam that misses nothing here
 SET hnsw.ef_search = 200;

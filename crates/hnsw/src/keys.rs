@@ -323,6 +323,11 @@ pub enum Test {
 impl Test {
     /// Numbers from `from` to `to`.
     pub fn between(bounds: &Bounds, column: usize, from: f64, to: f64) -> Self {
+        Test::In(vec![Self::codes(bounds, column, from, to)])
+    }
+
+    /// Codes of numbers from `from` to `to`.
+    fn codes(bounds: &Bounds, column: usize, from: f64, to: f64) -> RangeInclusive<Code> {
         let code = |x| match bounds.code(column, KeyValue::number(x)) {
             ANY => None,
             code => Some(code),
@@ -330,7 +335,7 @@ impl Test {
         // Infinity is a value as well as the end of a range.
         let least = code(from).filter(|_| from > f64::NEG_INFINITY);
         let greatest = code(to).filter(|_| to < f64::INFINITY);
-        Test::In(vec![least.unwrap_or(LEAST)..=greatest.unwrap_or(GREATEST)])
+        least.unwrap_or(LEAST)..=greatest.unwrap_or(GREATEST)
     }
 
     /// Values that may equal one of these.
@@ -345,9 +350,35 @@ impl Test {
         }
     }
 
+    /// Numbers in one of these ranges, each of a least and a greatest number; `None` if these are none.
+    pub fn within(bounds: &Bounds, column: usize, ranges: &[(KeyValue, KeyValue)]) -> Option<Self> {
+        let range = |(least, greatest): &(KeyValue, KeyValue)| {
+            let (from, to) = (least.as_number()?, greatest.as_number()?);
+            Some(Self::codes(bounds, column, from, to))
+        };
+        let mut ranges: Vec<_> = ranges.iter().map(range).collect::<Option<_>>()?;
+        ranges.sort_unstable_by_key(|range| *range.start());
+        ranges.dedup_by(|next, last| {
+            let meets = next.start() <= last.end();
+            if meets {
+                *last = *last.start()..=*last.end().max(next.end());
+            }
+            meets
+        });
+        Some(match ranges.len() > FEW_RANGES {
+            true => Test::Among(ranges.into_iter().flatten().collect()),
+            false => Test::In(ranges),
+        })
+    }
+
     /// NULL.
     pub fn null() -> Self {
         Test::In(vec![NULL..=NULL])
+    }
+
+    /// Numbers and hashes, which are any value but NULL. Sets are not: the empty one has its code.
+    pub fn not_null() -> Self {
+        Test::In(vec![LEAST..=GREATEST])
     }
 
     /// Sets that may have an element in common with that of `value`.
@@ -574,6 +605,35 @@ mod tests {
         let unknown = Test::between(&Bounds::default(), 0, 1.0, 2.0);
         assert!(unknown.admits(ANY));
         assert!(Test::null().admits(NULL) && !Test::null().admits(code(0.0)));
+        let numbers = [f64::NEG_INFINITY, f64::MIN, 0.0, f64::MAX, f64::INFINITY];
+        let hashes = [0, 1, 0xFFFF, u32::MAX].map(KeyValue::hash);
+        let values = numbers.map(KeyValue::number).into_iter().chain(hashes);
+        for value in values {
+            assert!(Test::not_null().admits(bounds.code(0, value)), "{value:?}");
+        }
+        assert!(Test::not_null().admits(ANY) && !Test::not_null().admits(NULL));
+
+        let within = |ranges: &[(f64, f64)]| {
+            let number = |&(from, to): &(f64, f64)| (KeyValue::number(from), KeyValue::number(to));
+            let ranges: Vec<_> = ranges.iter().map(number).collect();
+            Test::within(&bounds, 0, &ranges)
+        };
+        let some = [
+            (150.0, 200.0),
+            (100.0, 110.0),
+            (110.0, 160.0),
+            (120.0, 130.0),
+        ];
+        assert_eq!(within(&some), Some(range));
+        let many: Vec<_> = (0..9)
+            .map(|i| (f64::from(100 * i), f64::from(100 * i + 20)))
+            .collect();
+        let test = within(&many).unwrap();
+        for x in 0..1000 {
+            let wanted = x % 100 <= 20 && x < 900;
+            assert_eq!(test.admits(code(f64::from(x))), wanted, "{x}");
+        }
+        assert!(Test::within(&bounds, 0, &[(KeyValue::NULL, KeyValue::NULL)]).is_none());
 
         let list = |numbers: std::ops::Range<i32>| {
             let values: Vec<KeyValue> = numbers

@@ -123,6 +123,22 @@ fn times_and_arrays_in_an_index_made_from_all_rows() {
     Fixture::new(ROWS, 93).live(PRODUCT, columns::TIMES, ROWS, QUERIES);
 }
 
+/// What a time without a zone is beside one with a zone depends on the session.
+#[test]
+fn times_in_several_time_zones() {
+    let mut fixture = Fixture::new(ROWS, 99);
+    let mut table = fixture.table("", L2, columns::TIMES);
+    table.insert(&mut fixture.client, 0..ROWS / 2).unwrap();
+    table.index(&mut fixture.client, "").unwrap();
+    table.insert(&mut fixture.client, ROWS / 2..ROWS).unwrap();
+    for zone in ["Europe/Berlin", "America/Sao_Paulo", "Pacific/Kiritimati"] {
+        let set = format!("SET timezone = '{zone}'");
+        fixture.run(&set);
+        fixture.exact.batch_execute(&set).unwrap();
+        fixture.check(&mut table, QUERIES, zone);
+    }
+}
+
 #[test]
 fn other_types_of_vectors() {
     let mut fixture = Fixture::new(3000, 94);
