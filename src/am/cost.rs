@@ -11,6 +11,7 @@ use crate::pg::planner::{self, Costs};
 use crate::types::IndexedType;
 use hnsw::Storage;
 use hnsw::filtered;
+use hnsw::map::SAMPLED;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
 
 /// Candidates expanded for each place in the beam, in an index of e rows; more in larger ones.
@@ -27,12 +28,8 @@ const RETURNED: f64 = 0.75;
 const VISITS_PER_GATHERED: f64 = 0.25;
 /// The part of the matching nodes that a search visits before it rather gathers the others.
 const VISITED_BEFORE_GATHERING: f64 = 1.0 / 3.0;
-/// Bytes of memory for each node that is gathered.
-const BYTES_PER_GATHERED: f64 = 64.0;
 /// Less is none, as a share.
 const LEAST_SHARE: f64 = 1e-9;
-/// Pages of the map that say how many nodes match.
-const SAMPLED: f64 = 4.0;
 /// Bytes of a code in the map.
 const CODE: f64 = 2.0;
 /// Pages read before the search: the metapage, and what describes columns and levels.
@@ -106,7 +103,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                     columns: f64::from((*(*path).indexinfo).nkeycolumns - 1),
                     share: costs.share_of(told).max(LEAST_SHARE),
                     passing: (all / told).clamp(LEAST_SHARE, 1.0),
-                    most: settings.memory as f64 / BYTES_PER_GATHERED,
+                    most: (settings.memory / filtered::GATHERED) as f64,
                 };
                 Work::filtered(&costs, m, ef, &filter)
             };
@@ -148,7 +145,7 @@ impl Work {
     fn filtered(costs: &Costs, m: f64, ef: f64, filter: &Filter) -> Self {
         let matching = (costs.rows * filter.share).max(1.0);
         let map = (costs.rows * CODE * filter.columns / f64::from(pg_sys::BLCKSZ)).ceil();
-        let sampled = map.min(SAMPLED);
+        let sampled = map.min(f64::from(SAMPLED));
         let opening = (OPENING + sampled) * costs.random_page;
         let whole = opening + (map - sampled) * costs.sequential_page;
         if filtered::gathers(matching, filter.share, ef) {

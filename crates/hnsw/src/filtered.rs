@@ -50,7 +50,7 @@ const VISITS_PER_PAGE: usize = 8;
 /// Of how many nodes the memory is fetched while all that match are gathered.
 const GATHERED_AHEAD: usize = 4;
 /// Bytes that a node takes while all that match are gathered.
-const GATHERED: usize = 64;
+pub const GATHERED: usize = 64;
 
 /// What a scan with a filter has beside others.
 pub(crate) struct Filtered {

@@ -18,7 +18,7 @@ use crate::record::NodeId;
 use crate::store::PageStore;
 
 /// Pages that tell how many nodes may match.
-const SAMPLED: u32 = 16;
+pub const SAMPLED: u32 = 16;
 
 /// What a look at some pages of the map says.
 pub struct Estimate {
