@@ -15,6 +15,7 @@ use crate::transform::Transform;
 use crate::{Error, Params, Result};
 use distance::Kernels;
 use std::mem::size_of;
+use std::ops::Range;
 
 /// Rows that an index built from fewer has, about, when it gets bounds of key columns.
 pub(crate) const ROWS_FOR_BOUNDS: u32 = 1000;
@@ -28,6 +29,11 @@ pub struct Index<'s, S> {
     bounds: Bounds,
     meta: Meta,
 }
+
+/// Records larger than that are not fetched as a whole before they are read.
+const LARGE_RECORD: usize = 1024;
+/// Bytes of the vector of such a one that are; the processor follows.
+const FIRST_READ: usize = 512;
 
 /// What a visit to a node copies out of its page; reused from visit to visit.
 #[derive(Default)]
@@ -50,8 +56,25 @@ pub struct Visit {
     pub sketch: Sketch,
     /// Sketches of the neighbours, when asked for.
     pub sketches: Vec<Code>,
-    /// The vector as stored, when asked for.
-    pub vector: Vec<u8>,
+    /// The vectors as stored of all nodes that were visited when asked for; in words, so that they are aligned.
+    pub(crate) vectors: Vec<u32>,
+    /// Where that of this node begins.
+    start: usize,
+}
+
+impl Visit {
+    /// Where in [`Self::vectors`] the node's own one is.
+    pub(crate) fn vector(&self) -> Range<usize> {
+        self.start..self.vectors.len()
+    }
+}
+
+/// Adds bytes, as many as words have.
+fn push_words(words: &mut Vec<u32>, bytes: &[u8]) {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(aligned) => words.extend_from_slice(aligned),
+        Err(_) => words.extend(bytes.as_chunks().0.iter().copied().map(u32::from_ne_bytes)),
+    }
 }
 
 /// What a visit copies beside a node's distance, rows and neighbours.
@@ -320,8 +343,21 @@ impl<'s, S: PageStore> Index<'s, S> {
     /// Says that the node `id` will probably be visited soon.
     #[inline]
     pub(crate) fn prefetch(&self, id: NodeId) {
-        let (block, slot) = self.layout.locate(id);
-        self.store.prefetch(block, self.layout.record_range(slot));
+        let l = &self.layout;
+        let (block, slot) = l.locate(id);
+        let record = l.record_range(slot);
+        let start = record.start;
+        let is_large = record.len() > LARGE_RECORD;
+        self.store.prefetch(block, record);
+        if is_large {
+            // Its row and its vector are read before what stands in between.
+            self.store
+                .prefetch(block, start + l.rows.start..start + l.rows.start + 1);
+            self.store.prefetch(
+                block,
+                start + l.vector.start..start + l.vector.start + FIRST_READ,
+            );
+        }
     }
 
     /// The same of a visit [`With::RowsOnly`]: what lies between header and vector is not read.
@@ -347,6 +383,7 @@ impl<'s, S: PageStore> Index<'s, S> {
         with: With,
         visit: &mut Visit,
     ) -> Result<bool> {
+        let with_vector = with == With::Vector;
         let rest = self.with_record(id, |record| {
             if !record.is_node(level) {
                 return None;
@@ -374,10 +411,12 @@ impl<'s, S: PageStore> Index<'s, S> {
                     query.estimate(&record, visit.own, &mut visit.estimates);
                 }
             }
-            let with_vector = with == With::Vector;
+            if !with_vector {
+                visit.vectors.clear();
+            }
+            visit.start = visit.vectors.len();
             if with_vector || rest != Rest::Nothing {
-                visit.vector.clear();
-                visit.vector.extend_from_slice(record.vector());
+                push_words(&mut visit.vectors, record.vector());
             }
             Some(rest)
         })?;
@@ -387,8 +426,9 @@ impl<'s, S: PageStore> Index<'s, S> {
             None => return Ok(false),
         };
         let header = visit.header;
-        let keep = with == With::Vector;
-        let Some(own) = self.own_apart(query, id, &header, rest, &mut visit.vector, keep)? else {
+        let (vectors, start) = (&mut visit.vectors, visit.start);
+        let own = self.own_apart(query, id, (&header, rest), vectors, start, with_vector)?;
+        let Some(own) = own else {
             return Ok(false);
         };
         visit.settle(own);
@@ -418,7 +458,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             record.is_node(level).then(|| match record.rest() {
                 Rest::Nothing => Ok(query.own(record.vector(), record.header().scale)),
                 rest => {
-                    vector.extend_from_slice(record.vector());
+                    push_words(&mut vector, record.vector());
                     Err((*record.header(), rest))
                 }
             })
@@ -427,7 +467,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             None => None,
             Some(Ok(own)) => Some(own),
             Some(Err((header, rest))) => {
-                self.own_apart(query, id, &header, rest, &mut vector, false)?
+                self.own_apart(query, id, (&header, rest), &mut vector, 0, false)?
             }
         };
         Ok(own.map(|own| own as f32))
@@ -439,9 +479,9 @@ impl<'s, S: PageStore> Index<'s, S> {
         &self,
         query: &Query,
         id: NodeId,
-        header: &RecordHeader,
-        rest: Rest,
-        vector: &mut Vec<u8>,
+        (header, rest): (&RecordHeader, Rest),
+        vectors: &mut Vec<u32>,
+        start: usize,
         keep: bool,
     ) -> Result<Option<f64>> {
         let whole = query.needs_whole();
@@ -451,11 +491,11 @@ impl<'s, S: PageStore> Index<'s, S> {
                 sum += query.own_part(bytes, start, header.scale);
             }
             if whole || keep {
-                vector.extend_from_slice(bytes);
+                push_words(vectors, bytes);
             }
         })?;
         Ok(there.then(|| match whole {
-            true => query.own(vector, header.scale),
+            true => query.own(bytemuck::cast_slice(&vectors[start..]), header.scale),
             false => query.own_from_sum(sum, header.scale),
         }))
     }

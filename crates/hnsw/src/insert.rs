@@ -329,19 +329,16 @@ impl<S: PageStore> Index<'_, S> {
         let mut links = Vec::with_capacity(5 * ef);
         // Room for what a search finds mostly, within reason: to grow is to copy all.
         let room = 5 * ef * self.layout.vector_size() / size_of::<u32>();
-        let mut vectors = Vec::with_capacity(room.min(MOST_ROOM));
+        frontier.visit.vectors.reserve(room.min(MOST_ROOM));
         search::expand(self, query, level, With::Vector, &mut frontier, |visit| {
             links.push((visit.own, visit.header.link));
             if visit.header.kind == SlotKind::Node as u8 {
-                let start = vectors.len();
-                let words = visit.vector.as_chunks().0.iter();
-                vectors.extend(words.map(|&word| u32::from_ne_bytes(word)));
                 nodes.push(Candidate {
                     id: visit.id,
                     distance: visit.own,
                     header: visit.header,
                     sketch: visit.sketch,
-                    vector: start..vectors.len(),
+                    vector: visit.vector(),
                 });
             }
             Ok(())
@@ -359,7 +356,7 @@ impl<S: PageStore> Index<'_, S> {
         let links = links.into_iter().map(|l| l.1).collect();
         Ok(Candidates {
             nodes,
-            vectors,
+            vectors: frontier.visit.vectors,
             links,
         })
     }

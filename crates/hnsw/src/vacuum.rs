@@ -643,7 +643,10 @@ fn search_replacements<S: PageStore>(
             found.push(Replacement {
                 id: visit.id,
                 distance: visit.own,
-                y: index.decode(&visit.vector, visit.header.scale),
+                y: index.decode(
+                    bytemuck::cast_slice(&visit.vectors[visit.vector()]),
+                    visit.header.scale,
+                ),
                 sketch: visit.sketch,
             });
         }
