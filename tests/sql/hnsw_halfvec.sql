@@ -84,6 +84,8 @@ CREATE INDEX wide_vector ON wide USING hnsw (v vector_l2_ops);
 CREATE INDEX wide_auto ON wide USING hnsw (h halfvec_l2_ops);
 CREATE INDEX wide_float32 ON wide USING hnsw (h halfvec_l2_ops) WITH (storage = float32);
 CREATE INDEX wide_int8 ON wide USING hnsw (h halfvec_l2_ops) WITH (storage = int8);
+CREATE INDEX wide_64_vector ON wide USING hnsw ((subvector(v, 1, 64)::vector(64)) vector_l2_ops);
+CREATE INDEX wide_64 ON wide USING hnsw ((subvector(h, 1, 64)::halfvec(64)) halfvec_l2_ops);
 CREATE INDEX wide_128 ON wide USING hnsw ((subvector(h, 1, 128)::halfvec(128)) halfvec_l2_ops);
 SELECT relname, storage_of(oid) FROM pg_class WHERE relname ~ '^wide_' ORDER BY relname;
 DROP TABLE wide;

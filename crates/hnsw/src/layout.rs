@@ -79,8 +79,8 @@ pub enum Metric {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Storage {
-    /// Of numbers, the most precise that keeps as many records on a page as `Int8`; else the only
-    /// one there is.
+    /// Of numbers, `Float32` where they are few, else `Float16` if it keeps as many records on a page as `Int8`, else that;
+    /// of others the only one there is.
     Auto = 0,
     /// 4 bytes a dimension.
     Float32 = 1,
@@ -268,18 +268,15 @@ impl Layout {
         if let Some(storage) = params.metric.only_storage() {
             return Self::with_storage(Params { storage, ..params });
         }
-        let int8 = Self::with_storage(Params {
-            storage: Storage::Int8,
-            ..params
-        });
-        [Storage::Float32, Storage::Float16]
-            .into_iter()
-            .map(|storage| Self::with_storage(Params { storage, ..params }))
-            .find(|l| {
-                let fits = (l.slots, l.vector_pages) == (int8.slots, int8.vector_pages);
-                l.padded <= FEW_DIMS || fits
-            })
-            .unwrap_or(int8)
+        let [float32, float16, int8] = [Storage::Float32, Storage::Float16, Storage::Int8]
+            .map(|storage| Self::with_storage(Params { storage, ..params }));
+        if float32.padded <= FEW_DIMS {
+            float32
+        } else if (float16.slots, float16.vector_pages) == (int8.slots, int8.vector_pages) {
+            float16
+        } else {
+            int8
+        }
     }
 
     fn with_storage(params: Params) -> Self {
@@ -547,7 +544,7 @@ mod tests {
             [
                 (Storage::Int8, 8, 128),
                 (Storage::Float16, 3, 384),
-                (Storage::Float32, 1, 768),
+                (Storage::Float16, 1, 768),
                 (Storage::Float16, 1, 1024)
             ]
         );
