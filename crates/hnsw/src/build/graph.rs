@@ -45,7 +45,7 @@ impl<'a> List<'a> {
     }
 
     /// Ids of all neighbours.
-    pub fn ids(self) -> impl Iterator<Item = u32> + use<'a> {
+    pub fn ids(self) -> impl Iterator<Item = u32> + Clone + use<'a> {
         self.words[1..1 + self.degree()]
             .iter()
             .map(|w| w.load(Ordering::Relaxed))
