@@ -447,72 +447,108 @@ fn dot_i8_vnni(a: &[i8], b: &[i8]) -> i32 {
     unsafe { run(a, b) }
 }
 
-/// Eight codes of `a` by 16 of `b` at a time, whose products fill eight vectors: `b` is packed so that a vector has four
-/// coordinates of each of the 16.
+/// Eight codes of `a` by 32 of `b` at a time, whose products fill 16 vectors: `b` is packed so that a vector has four
+/// coordinates of each of 16, in panels that stay in the first cache.
 fn products_i8_vnni(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
     const ROWS: usize = 8;
-    const COLUMNS: usize = 16;
-    /// Products of `R` codes, of which these are the sums, with a packed panel.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    fn tile<const R: usize>(
-        a: &[i8],
-        sums: &[i32],
-        panel: &[[u32; COLUMNS]],
-    ) -> [[i32; COLUMNS]; R] {
-        let d = 4 * panel.len();
-        assert!(a.len() >= R * d);
-        let mut dots = [_mm512_setzero_si512(); R];
-        for (k, four) in panel.iter().enumerate() {
-            // SAFETY: an array of 64 bytes; row `r < R` of `a` has `d` bytes, so four from 4 k on.
-            unsafe {
-                let columns = _mm512_loadu_si512(four.as_ptr().cast());
-                for (r, dots) in dots.iter_mut().enumerate() {
-                    let row = a.as_ptr().add(r * d + 4 * k).cast::<i32>().read_unaligned();
-                    *dots = _mm512_dpbusd_epi32(*dots, columns, _mm512_set1_epi32(row));
+    const COLUMNS: usize = 32;
+    /// Fours of coordinates in a panel.
+    const DEPTH: usize = 192;
+    /// Four coordinates of all columns.
+    type Four = [__m512i; 2];
+
+    /// Packs coordinates of columns from the first of `b` on, `d` apart, 128 added to each; the last one stands for
+    /// those that are not there.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn pack(b: &[i8], d: usize, panel: &mut [Four]) {
+        let count = b.len().div_ceil(d);
+        assert!(b.len() >= (count - 1) * d + 4 * panel.len() && panel.len().is_multiple_of(4));
+        for half in 0..COLUMNS / 16 {
+            for (k, fours) in panel.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                let at = |column: usize| (16 * half + column).min(count - 1) * d + 16 * k;
+                let mut rows = [_mm512_setzero_si512(); 4];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    // SAFETY: the assertion above; 16 k + 16 is no more than 4 panel.len().
+                    unsafe {
+                        let load = |column| {
+                            b.as_ptr()
+                                .add(at(column))
+                                .cast::<__m128i>()
+                                .read_unaligned()
+                        };
+                        *row = _mm512_broadcast_i32x4(load(i));
+                        *row = _mm512_mask_broadcast_i32x4(*row, 0x00f0, load(i + 4));
+                        *row = _mm512_mask_broadcast_i32x4(*row, 0x0f00, load(i + 8));
+                        *row = _mm512_mask_broadcast_i32x4(*row, 0xf000, load(i + 12));
+                    }
+                    *row = _mm512_xor_si512(*row, _mm512_set1_epi8(-128));
                 }
+                // Numbers of the four rows side by side, in each quarter.
+                let low = [0, 2].map(|i| _mm512_unpacklo_epi32(rows[i], rows[i + 1]));
+                let high = [0, 2].map(|i| _mm512_unpackhi_epi32(rows[i], rows[i + 1]));
+                fours[0][half] = _mm512_unpacklo_epi64(low[0], low[1]);
+                fours[1][half] = _mm512_unpackhi_epi64(low[0], low[1]);
+                fours[2][half] = _mm512_unpacklo_epi64(high[0], high[1]);
+                fours[3][half] = _mm512_unpackhi_epi64(high[0], high[1]);
             }
         }
-        let mut out = [[0; COLUMNS]; R];
-        for ((out, dots), sum) in out.iter_mut().zip(dots).zip(sums) {
-            // What 128 added to each coordinate of a column has added.
-            let extra = _mm512_set1_epi32(128 * sum);
-            // SAFETY: an array of 16 numbers.
-            unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_sub_epi32(dots, extra)) };
-        }
-        out
     }
-    let columns = check_products_i8(a, b, d, out);
-    let sum = |row: &[i8]| row.iter().map(|&x| i32::from(x)).sum();
-    let sums: Vec<i32> = a.chunks_exact(d).map(sum).collect();
-    let mut panel = vec![[0; COLUMNS]; d / 4];
-    for (p, b) in b.chunks(COLUMNS * d).enumerate() {
-        for (column, x) in b.chunks_exact(d).enumerate() {
-            // Four bytes at once, which are one number of the panel.
-            for (four, x) in panel.iter_mut().zip(x.as_chunks::<4>().0) {
-                four[column] = u32::from_ne_bytes(x.map(|x| x as u8 ^ 0x80));
+
+    /// Adds products of rows with a panel to `dots`.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn tile(rows: [&[i8]; ROWS], panel: &[Four], dots: &mut [[__m512i; 2]; ROWS]) {
+        assert!(rows.iter().all(|row| row.len() >= 4 * panel.len()));
+        let mut sums = *dots;
+        for (k, columns) in panel.iter().enumerate() {
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                // SAFETY: rows have four coordinates for each of the panel.
+                let four = unsafe { row.as_ptr().add(4 * k).cast::<i32>().read_unaligned() };
+                let four = _mm512_set1_epi32(four);
+                sums[0] = _mm512_dpbusd_epi32(sums[0], columns[0], four);
+                sums[1] = _mm512_dpbusd_epi32(sums[1], columns[1], four);
             }
         }
-        let width = b.len() / d;
-        let rows = a.chunks(ROWS * d).zip(sums.chunks(ROWS));
-        for ((a, sums), out) in rows.zip(out.chunks_mut(ROWS * columns)) {
-            let mut products = [[0; COLUMNS]; ROWS];
-            // SAFETY: the table is handed out only where the CPU has the features.
-            unsafe {
-                match sums.len() {
-                    ROWS => products = tile(a, sums, &panel),
-                    _ => {
-                        let rows = a.chunks_exact(d).zip(sums.chunks(1));
-                        for (products, (a, sum)) in products.iter_mut().zip(rows) {
-                            [*products] = tile(a, sum, &panel);
+        *dots = sums;
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    fn run(a: &[i8], b: &[i8], d: usize, out: &mut [i32]) {
+        let columns = check_products_i8(a, b, d, out);
+        for (row, out) in a.chunks_exact(d).zip(out.chunks_exact_mut(columns)) {
+            // What 128 added to each coordinate of a column will add.
+            out.fill(-128 * row.iter().map(|&x| i32::from(x)).sum::<i32>());
+        }
+        let mut panel = [[_mm512_setzero_si512(); 2]; DEPTH];
+        for (p, b) in b.chunks(COLUMNS * d).enumerate() {
+            let width = b.len() / d;
+            let masks = [0, 16]
+                .map(|first| ((1u32 << width.saturating_sub(first).min(16)) - 1) as __mmask16);
+            for start in (0..d).step_by(4 * DEPTH) {
+                let panel = &mut panel[..((d - start) / 4).min(DEPTH)];
+                pack(&b[start..], d, panel);
+                for (a, out) in a.chunks(ROWS * d).zip(out.chunks_mut(ROWS * columns)) {
+                    let count = a.len() / d;
+                    // Also here the last one stands for others.
+                    let rows = std::array::from_fn(|r| &a[r.min(count - 1) * d + start..]);
+                    let mut dots = [[_mm512_setzero_si512(); 2]; ROWS];
+                    tile(rows, panel, &mut dots);
+                    for (out, dots) in out.chunks_mut(columns).zip(dots) {
+                        let out = &mut out[p * COLUMNS..][..width];
+                        for ((out, dots), mask) in out.chunks_mut(16).zip(dots).zip(masks) {
+                            // SAFETY: the mask has a bit for each of the up to 16 numbers.
+                            unsafe {
+                                let sum = _mm512_maskz_loadu_epi32(mask, out.as_ptr());
+                                let sum = _mm512_add_epi32(sum, dots);
+                                _mm512_mask_storeu_epi32(out.as_mut_ptr(), mask, sum);
+                            }
                         }
                     }
                 }
             }
-            for (out, products) in out.chunks_mut(columns).zip(&products) {
-                out[p * COLUMNS..][..width].copy_from_slice(&products[..width]);
-            }
         }
     }
+    // SAFETY: the table is handed out only where the CPU has the features.
+    unsafe { run(a, b, d, out) }
 }
 
 /// The words of 16 lanes at a time: `vpermb` looks up one nibble of each byte in the 64 entries of

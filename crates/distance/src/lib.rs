@@ -91,7 +91,7 @@ pub struct Kernels {
     /// Exact inner product of two int8 codes; at most [`MAX_DOT_I8`] long.
     pub dot_i8: fn(a: &[i8], b: &[i8]) -> i32,
     /// [`Self::dot_i8`] of each code in `a` with each in `b`, which stand one behind the other, `d`
-    /// long each, a multiple of 4: those of the first in `a` first.
+    /// long each, a multiple of 16: those of the first in `a` first.
     pub products_i8: fn(a: &[i8], b: &[i8], d: usize, out: &mut [i32]),
     /// Ranks of the distances `base + squares_i + factor * scales_i * products_i`, where `terms` are `base` and
     /// `factor`; see [`mod@rank`].

@@ -257,7 +257,7 @@ pub(crate) unsafe fn products_i8<S: Simd>(a: &[i8], b: &[i8], d: usize, out: &mu
 /// The lengths fit together; returns how many codes `b` has.
 #[inline(always)]
 pub(crate) fn check_products_i8(a: &[i8], b: &[i8], d: usize, out: &[i32]) -> usize {
-    assert!((1..=MAX_DOT_I8).contains(&d) && d.is_multiple_of(4));
+    assert!((1..=MAX_DOT_I8).contains(&d) && d.is_multiple_of(16));
     let (rows, columns) = (a.len() / d, b.len() / d);
     assert!(a.len() == rows * d && b.len() == columns * d && out.len() == rows * columns);
     // No chunk of `out` is empty, also where there are no columns.

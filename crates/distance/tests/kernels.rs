@@ -150,13 +150,14 @@ fn check_products(k: &Kernels, d: usize, rows: usize, columns: usize, seed: u64)
 fn products() {
     each(|k| {
         for (d, rows, columns) in [
-            (4, 1, 1),
-            (32, 8, 16),
-            (60, 7, 15),
-            (64, 9, 17),
+            (16, 1, 1),
+            (32, 8, 32),
+            (48, 7, 31),
+            (64, 9, 33),
             (384, 33, 47),
-            (100, 0, 5),
-            (100, 5, 0),
+            (1600, 20, 70),
+            (112, 0, 5),
+            (112, 5, 0),
         ] {
             check_products(k, d, rows, columns, (d + rows) as u64);
         }

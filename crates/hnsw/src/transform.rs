@@ -86,8 +86,9 @@ impl Transform {
 
     /// Centres and rotates `x`.
     pub fn apply(&self, x: &[f32]) -> Rotated {
-        let norm = norm(x);
+        let norm = norm_f64(x);
         let mut y = self.prepare(x, norm);
+        let norm = norm as f32;
         let mut slack = 0.0;
         if self.metric.rotated() {
             let size = norm_f32(&y);
@@ -102,7 +103,7 @@ impl Transform {
 
     /// `x` scaled as the metric wants it, in the space where the centre is.
     pub fn unrotated(&self, x: &[f32]) -> Vec<f32> {
-        let mut y = self.prepare(x, norm(x));
+        let mut y = self.prepare(x, norm_f64(x));
         y.truncate(self.dims);
         y
     }
@@ -113,12 +114,12 @@ impl Transform {
         2.0 * UNIT * stages
     }
 
-    fn prepare(&self, x: &[f32], norm: f32) -> Vec<f32> {
+    fn prepare(&self, x: &[f32], norm: f64) -> Vec<f32> {
         assert_eq!(x.len(), self.dims);
         let mut y = Vec::with_capacity(self.padded);
-        if self.metric == Metric::Cosine && norm > 0.0 {
+        if self.metric == Metric::Cosine && norm as f32 > 0.0 {
             // In f64: the quotient of two f32 may overflow where the result does not.
-            let inverse = 1.0 / norm_f64(x);
+            let inverse = 1.0 / norm;
             y.extend(x.iter().map(|&v| (f64::from(v) * inverse) as f32));
         } else {
             y.extend_from_slice(x);
@@ -158,54 +159,56 @@ impl Transform {
 impl Stored {
     /// Encodes coordinates, whose rounding error is bounded by `slack`, for a layout's storage.
     pub fn encode(kernels: &Kernels, layout: &Layout, y: &[f32], slack: f32) -> Self {
-        let mut bytes = vec![0; layout.vector_size()];
-        let max = y.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        let scale = match layout.params.storage {
+        let storage = layout.params.storage;
+        let (bytes, scale) = match storage {
             Storage::Float32 => {
-                bytes.copy_from_slice(bytemuck::cast_slice(y));
-                1.0
+                return Self {
+                    bytes: bytemuck::cast_slice(y).to_vec(),
+                    scale: 1.0,
+                    err: finite_or_infinity(slack),
+                };
             }
             Storage::Float16 => {
+                let max = (kernels.max_abs)(y);
                 let usable = max.is_finite() && (1.0 / max).is_finite();
                 let scale = if usable { max } else { 1.0 };
-                // Written through a vector: `bytes` promises no alignment.
                 let mut half = vec![0u16; y.len()];
                 (kernels.encode_f16)(y, 1.0 / scale, &mut half);
-                bytes.copy_from_slice(bytemuck::cast_slice(&half));
-                scale
+                (bytemuck::cast_slice(&half).to_vec(), scale)
             }
             // The only other one of dense vectors.
             _ => {
                 let scale = distance::quantize::i8_scale(y);
-                distance::quantize::encode_i8(y, scale, bytemuck::cast_slice_mut(&mut bytes));
-                scale
+                let mut codes = vec![0i8; y.len()];
+                distance::quantize::encode_i8(y, scale, &mut codes);
+                (bytemuck::cast_vec(codes), scale)
             }
         };
         let mut decoded = vec![0.0; y.len()];
-        decode(kernels, layout.params.storage, &bytes, scale, &mut decoded);
-        let differences = y
-            .iter()
-            .zip(&decoded)
-            .map(|(a, b)| f64::from(*a) - f64::from(*b));
-        let lost = match layout.params.metric {
-            Metric::L1 => differences.map(f64::abs).sum::<f64>(),
-            _ => differences.map(|d| d * d).sum::<f64>().sqrt(),
-        };
+        decode(kernels, storage, &bytes, scale, &mut decoded);
         // Coordinates are scaled again wherever they are read, with or without rounding.
-        let sizes = decoded.iter().map(|&v| f64::from(v));
-        let size = match (layout.params.storage, layout.params.metric) {
-            (Storage::Float32, _) => 0.0,
-            (_, Metric::L1) => sizes.map(f64::abs).sum::<f64>(),
-            _ => sizes.map(|v| v * v).sum::<f64>().sqrt(),
+        let (lost, size) = match layout.params.metric {
+            Metric::L1 => (
+                sum(y, &decoded, |a, b| (a - b).abs()),
+                sum(&decoded, &decoded, |v, _| v.abs()),
+            ),
+            _ => (
+                sum(y, &decoded, |a, b| (a - b) * (a - b)).sqrt(),
+                norm_f64(&decoded),
+            ),
         };
         let lost = lost * (1.0 + 1e-6) + 2.0 * f64::from(UNIT) * size;
         let err = lost as f32 * (1.0 + 2.0 * UNIT) + slack;
         Self {
             bytes,
             scale,
-            err: if err.is_finite() { err } else { f32::INFINITY },
+            err: finite_or_infinity(err),
         }
     }
+}
+
+fn finite_or_infinity(err: f32) -> f32 {
+    if err.is_finite() { err } else { f32::INFINITY }
 }
 
 /// Decodes stored coordinates.
@@ -233,10 +236,21 @@ pub fn norm(x: &[f32]) -> f32 {
 }
 
 fn norm_f64(x: &[f32]) -> f64 {
-    x.iter()
-        .map(|&v| f64::from(v) * f64::from(v))
-        .sum::<f64>()
-        .sqrt()
+    sum(x, x, |v, _| v * v).sqrt()
+}
+
+/// A sum over pairs in an order that the compiler turns into vectors, the same with all instruction sets.
+fn sum(x: &[f32], y: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (x, y) in x.iter().zip(y) {
+        for (sum, (&x, &y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+            *sum += term(x.into(), y.into());
+        }
+    }
+    let rest = x_rest.iter().zip(y_rest);
+    let rest: f64 = rest.map(|(&x, &y)| term(x.into(), y.into())).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn norm_f32(x: &[f32]) -> f32 {
@@ -248,18 +262,32 @@ pub const HASH_START: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Hash of a vector's bits; -0 and 0 count as equal, as they are to the type's `=`.
 pub fn hash(start: u64, x: &[f32]) -> u64 {
-    let words = x.iter().map(|&v| if v == 0.0 { 0 } else { v.to_bits() });
-    hash_words(start, words)
+    let [hash] = hashes([start], equal_words(x));
+    hash
+}
+
+/// Words of a vector that are equal where its coordinates are.
+pub(crate) fn equal_words(x: &[f32]) -> impl Iterator<Item = u32> {
+    x.iter().map(|&v| if v == 0.0 { 0 } else { v.to_bits() })
 }
 
 /// Hash of a row of words.
 pub fn hash_words(start: u64, words: impl Iterator<Item = u32>) -> u64 {
-    let mut h = start;
-    for word in words {
-        h = (h ^ u64::from(word)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-        h ^= h >> 32;
-    }
-    h
+    let [hash] = hashes([start], words);
+    hash
+}
+
+/// Hashes of a row of words, for several starts side by side: each step of one waits for the step before.
+pub(crate) fn hashes<const N: usize>(
+    starts: [u64; N],
+    words: impl Iterator<Item = u32>,
+) -> [u64; N] {
+    words.fold(starts, |hashes, word| {
+        hashes.map(|h| {
+            let h = (h ^ u64::from(word)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+            h ^ h >> 32
+        })
+    })
 }
 
 /// One output of Steele, Lea and Flood's SplitMix64 for a counter.

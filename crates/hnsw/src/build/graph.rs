@@ -5,7 +5,7 @@
 
 use super::{Arena, Builder};
 use crate::layout::Layout;
-use crate::prune::{self, LaneDistances};
+use crate::prune;
 use crate::search::{Beam, Visited};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -45,7 +45,7 @@ impl<'a> List<'a> {
     }
 
     /// Ids of all neighbours.
-    pub fn ids(self) -> impl Iterator<Item = u32> + use<'a> {
+    pub fn ids(self) -> impl Iterator<Item = u32> + Clone + use<'a> {
         self.words[1..1 + self.degree()]
             .iter()
             .map(|w| w.load(Ordering::Relaxed))
@@ -313,16 +313,17 @@ pub(super) fn link_back<A: Arena>(b: &Builder<A>, node: u32, new: u32, distance:
     if b.by_product() && (0..degree).all(|lane| list.distance(lane) <= distance) {
         return;
     }
-    list.ids().for_each(|id| b.prefetch(id));
-    let lanes: Vec<LaneDistances> = (0..degree)
-        .map(|lane| LaneDistances {
-            from_own: list.distance(lane),
-            from_new: b.distance(new, list.id(lane)),
-        })
-        .collect();
-    let names = b.list(new, level);
-    let named = |lane| names.ids().any(|id| id == list.id(lane));
-    if let Some(lane) = prune::victim(&lanes, distance, |_| false, named) {
+    let from_own: Vec<f32> = (0..degree).map(|lane| list.distance(lane)).collect();
+    let from_new = |lane| b.distance(new, list.id(lane));
+    let soon = |lane| b.prefetch(list.id(lane));
+    let names: Vec<u32> = b.list(new, level).ids().collect();
+    // All are counted, by vectors, instead of a loop that ends early.
+    let named = |lane| {
+        let id = list.id(lane);
+        names.iter().filter(|&&name| name == id).count() > 0
+    };
+    let victim = prune::victim_by(&from_own, from_new, soon, distance, |_| false, named);
+    if let Some(lane) = victim {
         list.set(lane, new, distance);
     }
 }

@@ -27,7 +27,7 @@ use crate::prune;
 use crate::record::NONE;
 use crate::transform::splitmix64;
 use crate::{Error, Result};
-use distance::rank::{BEYOND, CULLED, Place, Ranking};
+use distance::rank::{CULLED, Place, Ranking};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -50,6 +50,8 @@ pub(super) const STEPS: u64 = PLACE + JOIN + COMPARE * FAN as u64 + CHOOSE + LIN
 const DIVERSE: usize = 64;
 /// Rows nearest by Euclidean distance that have a place, by inner product.
 const CLOSE: usize = 2;
+/// Distances that are looked at together.
+const AT_ONCE: usize = 32;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
 
@@ -339,8 +341,6 @@ impl<A: Arena> Builder<A> {
         let size = self.vector_words();
         let width = rows.len().next_multiple_of(CULLED);
         self.read_rows(rows.iter().copied(), &mut leaf.rows);
-        leaf.rows.vectors.resize(width * size, 0);
-        leaf.close.clear();
         let Rows {
             vectors,
             scales,
@@ -350,48 +350,61 @@ impl<A: Arena> Builder<A> {
         let largest = squares.iter().copied().fold(0.0, f32::max);
         // No distance is more than that.
         let ranking = Ranking::up_to(4.0 * largest);
-        let all = rows.len() * width;
+        let (ranks, distances) = (&mut leaf.ranks.all, &mut leaf.distances.all);
         match self.by_product() {
-            true => leaf.distances.all.resize(all, 0.0),
-            false => leaf.ranks.all.resize(all, 0),
+            true => distances.resize(rows.len() * width, 0.0),
+            false => ranks.resize(rows.len() * width, 0),
         }
-        for i in 0..rows.len() {
-            let places = i * width..i * width + rows.len();
-            let beyond = places.end..(i + 1) * width;
-            let int8 = self.layout.builds_from_int8;
-            if int8 && i % STRIP == 0 {
-                let strip = &vectors[i * size..rows.len().min(i + STRIP) * size];
-                leaf.products.resize(strip.len() / size * width, 0);
-                let (strip, all) = (bytemuck::cast_slice(strip), bytemuck::cast_slice(vectors));
+        let int8 = self.layout.builds_from_int8;
+        // Distances are the same both ways, bit for bit: those of a strip to rows before it are there.
+        for first in (0..rows.len()).step_by(STRIP) {
+            let (strip, others) = (
+                first..rows.len().min(first + STRIP),
+                &vectors[first * size..],
+            );
+            let (scales, added, count) = (&scales[first..], &added[first..], rows.len() - first);
+            if int8 {
+                leaf.products.resize(strip.len() * count, 0);
+                let all = bytemuck::cast_slice(others);
+                let strip = &all[..strip.len() * 4 * size];
                 (self.kernels.products_i8)(strip, all, 4 * size, &mut leaf.products);
             }
-            let products = || &leaf.products[i % STRIP * width..][..rows.len()];
-            let from = &vectors[i * size..][..size];
-            let between = |to| self.layout.between(self.kernels, from, to);
-            let terms = self.terms(&leaf.rows, i);
-            if self.by_product() {
-                let out = &mut leaf.distances.all[places];
-                if int8 {
-                    (self.kernels.distances)(products(), scales, added, terms, out);
-                } else {
-                    for (out, to) in out.iter_mut().zip(vectors.chunks_exact(size)) {
-                        *out = at_most_max(between(to));
+            for i in strip {
+                let places = i * width + first..i * width + rows.len();
+                let products = || &leaf.products[(i - first) * count..][..count];
+                let from = &vectors[i * size..][..size];
+                let between = others
+                    .chunks_exact(size)
+                    .map(|to| self.layout.between(self.kernels, from, to));
+                let terms = self.terms(&leaf.rows, i);
+                match (self.by_product(), int8) {
+                    (true, true) => {
+                        let out = &mut distances[places];
+                        (self.kernels.distances)(products(), scales, added, terms, out);
+                    }
+                    (true, false) => {
+                        let out = distances[places].iter_mut().zip(between);
+                        out.for_each(|(out, distance)| *out = at_most_max(distance));
+                    }
+                    (false, true) => {
+                        let out = &mut ranks[places];
+                        (self.kernels.ranks)(products(), scales, added, terms, ranking, out);
+                    }
+                    (false, false) => {
+                        let out = ranks[places].iter_mut().zip(between);
+                        out.for_each(|(out, distance)| *out = ranking.of(distance));
                     }
                 }
-                let others = out.iter().copied().zip(squares.iter().copied());
-                leaf.close.push(self.close(others, Some(i)));
-                leaf.distances.all[beyond].fill(f32::INFINITY);
-            } else {
-                let out = &mut leaf.ranks.all[places];
-                if int8 {
-                    (self.kernels.ranks)(products(), scales, added, terms, ranking, out);
-                } else {
-                    for (out, to) in out.iter_mut().zip(vectors.chunks_exact(size)) {
-                        *out = ranking.of(between(to));
-                    }
-                }
-                leaf.ranks.all[beyond].fill(BEYOND);
             }
+        }
+        leaf.close.clear();
+        if self.by_product() {
+            complete(distances, width);
+            for (i, distances) in distances.chunks_exact(width).enumerate() {
+                leaf.close.push(self.close(distances, squares, Some(i)));
+            }
+        } else {
+            complete(ranks, width);
         }
         width
     }
@@ -459,10 +472,11 @@ impl<A: Arena> Builder<A> {
             chosen.swap_remove(most - 1);
             chosen.truncate(most);
         }
-        let distances = near
-            .iter()
-            .map(|&(distance, id)| (distance, self.tail(id).square));
-        for i in self.close(distances, None).into_iter().flatten() {
+        let mut squares = Vec::new();
+        if self.by_product() {
+            squares.extend(near.iter().map(|&(_, id)| self.tail(id).square));
+        }
+        for i in self.close(&distances, &squares, None).into_iter().flatten() {
             if !chosen.contains(&i) {
                 add_first(&mut chosen, i, most);
             }
@@ -478,13 +492,21 @@ impl<A: Arena> Builder<A> {
     /// and squared norms are given; nearest first.
     fn close(
         &self,
-        distances: impl Iterator<Item = (f32, f32)>,
+        distances: &[f32],
+        squares: &[f32],
         own: Option<usize>,
     ) -> [Option<usize>; CLOSE] {
         let mut close = [(f32::INFINITY, None); CLOSE];
-        if self.by_product() {
-            for (i, (distance, square)) in distances.enumerate() {
-                let square = square + 2.0 * distance;
+        let some = distances.chunks(AT_ONCE).zip(squares.chunks(AT_ONCE));
+        for (first, (distances, squares)) in (0..).step_by(AT_ONCE).zip(some) {
+            let others = distances.iter().zip(squares);
+            let apart = others.map(|(distance, square)| square + 2.0 * distance);
+            // In a form that the compiler makes vectors of.
+            let farthest = close[CLOSE - 1].0;
+            if !apart.clone().fold(false, |any, d| any | (d < farthest)) {
+                continue;
+            }
+            for (i, square) in (first..).zip(apart) {
                 if square < close[CLOSE - 1].0 && Some(i) != own {
                     close[CLOSE - 1] = (square, Some(i));
                     close.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -492,6 +514,30 @@ impl<A: Arena> Builder<A> {
             }
         }
         close.map(|c| c.1)
+    }
+}
+
+/// Completes places of which each strip has those from its first row on: copies the others, and what is beyond the
+/// rows is of no candidates.
+fn complete<P: Place>(all: &mut [P], width: usize) {
+    const TILE: usize = 32;
+    let rows = all.len() / width;
+    for from in (0..rows).step_by(TILE) {
+        for to in (0..from - from % STRIP).step_by(TILE) {
+            let tile: [[P; TILE]; TILE] = std::array::from_fn(|row| {
+                let row = &all[(to + row) * width + from..][..TILE];
+                std::array::from_fn(|i| row[i])
+            });
+            for i in 0..TILE.min(rows - from) {
+                let row = &mut all[(from + i) * width + to..][..TILE];
+                for (place, other) in row.iter_mut().zip(&tile) {
+                    *place = other[i];
+                }
+            }
+        }
+    }
+    for row in all.chunks_exact_mut(width) {
+        row[rows..].fill(P::BEYOND);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::keys::{self, KeyValue};
 use crate::layout::{Layout, Metric, Params, Storage};
 use crate::page::Meta;
 use crate::record::{NONE, Tid};
-use crate::transform::{Transform, splitmix64};
+use crate::transform::{self, Transform, splitmix64};
 use crate::vector::{Vector, floats};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
@@ -358,6 +358,17 @@ impl<A: Arena> Builder<A> {
         }
     }
 
+    /// [`Node::hashes`] of a vector, from its words.
+    fn hashes(&self, words: &[u32]) -> [u32; 2] {
+        let starts = [transform::HASH_START, self.meta.seed];
+        let [hash, other] = match self.layout.params.metric.only_storage() {
+            None => transform::hashes(starts, transform::equal_words(floats(words))),
+            Some(_) => transform::hashes(starts, words.iter().copied()),
+        };
+        debug_assert_eq!((hash >> 16) as u32, self.layout.hash(words));
+        [(hash >> 16) as u32, other as u32]
+    }
+
     /// Writes row `i` of a block, and its stored vector behind `vectors`.
     fn encode(
         &self,
@@ -368,8 +379,7 @@ impl<A: Arena> Builder<A> {
         upper: u32,
         vectors: &mut Vec<u8>,
     ) -> Node {
-        let other = self.layout.hash_from(self.meta.seed, &words) as u32;
-        let hashes = [self.layout.hash(&words), other];
+        let hashes = self.hashes(&words);
         let point = self.transform.point(words);
         let stored = self.layout.encode(self.kernels, &point);
         if self.sets_aside() {
@@ -483,9 +493,9 @@ impl<A: Arena> Builder<A> {
     /// The words of a vector from which edges are encoded: its coordinates as far as the build
     /// knows them, or what is stored.
     fn coordinates(&self, node: u32, to: &mut Vec<u32>) {
-        to.clear();
         let work = self.work(node);
         if !self.layout.builds_from_int8 {
+            to.clear();
             return to.extend_from_slice(self.words(work));
         }
         let codes = bytemuck::cast_slice(&work[..self.layout.padded]);

@@ -331,7 +331,10 @@ impl<A: Arena> Plan<'_, A> {
         record.set_sketch(self.sketch(node));
         let (mut own, mut other) = (Vec::new(), Vec::new());
         b.coordinates(node, &mut own);
-        for (lane, neighbour) in b.list(node, level).ids().enumerate() {
+        let ids = b.list(node, level).ids();
+        let mut ahead = ids.clone().skip(2);
+        for (lane, neighbour) in ids.enumerate() {
+            ahead.next().into_iter().for_each(|id| b.prefetch(id));
             let edge = match b.layout.lane_code {
                 LaneCode::None => EdgeCode::default(),
                 _ => {
