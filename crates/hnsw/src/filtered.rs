@@ -42,6 +42,8 @@ const VERY_FAR: (f64, f64) = (0.5, 60.0);
 const MOST_FAR: f64 = 1000.0;
 /// Nodes that steer, at most, in a search that goes on.
 const STEERING_ON: usize = 1024;
+/// Places of the beam for each node that steers in a search that goes on, where what matches is far.
+const PLACES_PER_FAR: usize = 8;
 /// Even where nearly all match a search takes as long as one with so many nodes in its beams for each that is
 /// asked for. Gathering is exact, and no row comes too late.
 const LEAST_BEAMS: f64 = 4.0;
@@ -180,7 +182,7 @@ impl Filtered {
         self.steering.discard_waiting();
         let places = self.places(ef).min(STEERING_ON);
         self.steering.beam = Beam::new(match self.is_far() {
-            true => places.min(ef),
+            true => (ef / PLACES_PER_FAR).clamp(1, places),
             false => places,
         });
     }
