@@ -60,11 +60,31 @@ impl EdgeCode {
 
     /// Codes the edge from `u` to `v`, both in stored coordinates, by the first `code_dims`.
     pub fn new(kernels: &Kernels, metric: Metric, u: &[f32], v: &[f32], code_dims: usize) -> Self {
+        let square = Self::square(kernels, metric, u);
+        Self::with_square(kernels, metric, (u, square), v, code_dims)
+    }
+
+    /// What [`Self::with_square`] takes with `u`: under the inner product `<u, u>`.
+    pub fn square(kernels: &Kernels, metric: Metric, u: &[f32]) -> f32 {
+        match metric {
+            Metric::InnerProduct => (kernels.inner_product)(u, u),
+            _ => 0.0,
+        }
+    }
+
+    /// [`Self::new`] for one of several edges from `u`.
+    pub fn with_square(
+        kernels: &Kernels,
+        metric: Metric,
+        (u, square): (&[f32], f32),
+        v: &[f32],
+        code_dims: usize,
+    ) -> Self {
         let mut edge = Self::default();
         let sums = (kernels.edge_code)(u, v, code_dims, &mut edge.bits[..code_dims / 8]);
         let factor = match metric {
             Metric::InnerProduct => {
-                edge.f_add = (kernels.inner_product)(u, u) - (kernels.inner_product)(u, v);
+                edge.f_add = square - (kernels.inner_product)(u, v);
                 -1.0
             }
             _ => {

@@ -51,7 +51,7 @@ const DIVERSE: usize = 64;
 /// Rows nearest by Euclidean distance that have a place, by inner product.
 const CLOSE: usize = 2;
 /// Distances that are looked at together.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
 
@@ -577,4 +577,31 @@ fn add_first<T>(list: &mut Vec<T>, item: T, most: usize) {
         list.remove(most - 2);
     }
     list.insert(0, item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_strips_leave_out() {
+        for rows in [1usize, 31, 33, 127, 128, 129, 300] {
+            let width = rows.next_multiple_of(CULLED);
+            let number = |a: usize, b: usize| (a.min(b) * 101 + a.max(b)) as i16;
+            let mut all = vec![-1; rows * width];
+            for i in 0..rows {
+                for j in i - i % STRIP..rows {
+                    all[i * width + j] = number(i, j);
+                }
+            }
+            complete(&mut all, width);
+            for (i, row) in all.chunks(width).enumerate() {
+                assert!(
+                    (0..rows).all(|j| row[j] == number(i, j)),
+                    "row {i} of {rows}"
+                );
+                assert!(row[rows..].iter().all(|&place| place == i16::BEYOND));
+            }
+        }
+    }
 }

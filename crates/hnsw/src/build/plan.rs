@@ -14,6 +14,7 @@ use crate::keys::{Bounds, KeyValue, Sketch};
 use crate::layout::{LaneCode, Layout, Storage};
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
 use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind};
+use crate::vector::floats;
 use crate::{Error, Result, alloc, map, tids};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -331,16 +332,23 @@ impl<A: Arena> Plan<'_, A> {
         record.set_sketch(self.sketch(node));
         let (mut own, mut other) = (Vec::new(), Vec::new());
         b.coordinates(node, &mut own);
+        let metric = b.layout.params.metric;
+        let square = match b.layout.lane_code {
+            LaneCode::Edge => EdgeCode::square(b.kernels, metric, floats(&own)),
+            _ => 0.0,
+        };
         let ids = b.list(node, level).ids();
         let mut ahead = ids.clone().skip(2);
         for (lane, neighbour) in ids.enumerate() {
             ahead.next().into_iter().for_each(|id| b.prefetch(id));
             let edge = match b.layout.lane_code {
                 LaneCode::None => EdgeCode::default(),
-                _ => {
+                LaneCode::Edge => {
                     b.coordinates(neighbour, &mut other);
-                    b.layout.edge(b.kernels, &own, &other)
+                    let (from, to) = ((floats(&own), square), floats(&other));
+                    EdgeCode::with_square(b.kernels, metric, from, to, b.layout.code_dims)
                 }
+                LaneCode::Bits => b.layout.edge(b.kernels, &own, b.words(b.work(neighbour))),
             };
             let anchor = level == 0 && self.anchors[node as usize].contains(&(lane as u8));
             let edge = edge.with(self.sketch(neighbour));
