@@ -582,7 +582,7 @@ impl Frontier {
 /// Removes the nearest `count` of some candidates, or all; nearest first.
 fn take_nearest(candidates: &mut Vec<(f32, NodeId)>, count: usize) -> Vec<(f32, NodeId)> {
     let rest = candidates.len().saturating_sub(count);
-    if rest > 0 {
+    if 0 < rest && rest < candidates.len() {
         // The farthest first.
         candidates.select_nth_unstable_by(rest, |a, b| b.0.total_cmp(&a.0));
     }
