@@ -732,18 +732,17 @@ impl Scan {
         let coded = index.layout.code_dims > 0;
         let visited = std::mem::replace(&mut frontier.visited, Visited::new(0));
         let is_visited = |id| coded && visited.contains(id);
-        let most = self.settings.memory / 24;
-        let mut left = most.saturating_sub(visited.len());
+        let mut most = self.settings.memory / 24;
         let mut count = 0;
         if let Some(Filtered { steering, .. }) = &mut self.filtered {
             count += steering.refill(is_visited);
             steering.compact(most / 2, is_visited);
             steering.keep_discarded = most / 2;
-            left = left.saturating_sub(steering.discarded.len());
+            most = most.saturating_sub(steering.discarded.len());
         }
         count += frontier.refill(is_visited);
-        frontier.compact(left, is_visited);
-        frontier.keep_discarded = left;
+        frontier.compact(most, is_visited);
+        frontier.keep_discarded = most.saturating_sub(visited.len());
         frontier.visited = visited;
         count > 0
     }
