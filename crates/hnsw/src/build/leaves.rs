@@ -101,7 +101,7 @@ struct Places<P> {
 
 impl<P: Place> Places<P> {
     /// Finds at most `most` candidates of row `i`, which has `width` places as each does: diverse neighbours, and where
-    /// they are fewer than half of that, as on a line, the nearest others.
+    /// they are a quarter of that at most, as on a line, the nearest others.
     fn candidates(
         &mut self,
         cull: fn(&mut [P], &[P]) -> usize,
@@ -126,7 +126,7 @@ impl<P: Place> Places<P> {
             open[nearest] = P::BEYOND;
             nearest = cull(open, from(nearest));
         }
-        if kept.len() >= most / 2 {
+        if kept.len() > most / 4 {
             return;
         }
         open.copy_from_slice(from(i));
