@@ -216,13 +216,9 @@ impl Locked {
         let end = pg_sys::BLCKSZ as u16;
         let hole = [(HEADER_SIZE + data) as u16, end, end];
         let mut delta = Delta::default();
-        let changed = match new {
-            true => std::iter::once(0..data).collect(),
-            false => body.differences(before, part.start..part.end.min(data)),
-        };
         if !new {
-            for range in &changed {
-                delta.push(HEADER_SIZE + range.start, &body.bytes()[range.clone()]);
+            for range in body.differences(before, part.start..part.end.min(data)) {
+                delta.push(HEADER_SIZE + range.start, &body.bytes()[range]);
             }
             let header = self.header();
             // Replay trusts these: they become right, whatever they were.
@@ -240,18 +236,14 @@ impl Locked {
             true => Record::Delta(&delta),
         };
         // SAFETY: the buffer is pinned and locked exclusively; a page is header and body, and what is
-        // in its hole is zero: it is behind `part`, where nothing changes, or zeroed here.
+        // in its hole is zero: behind `data` there is nothing else.
         unsafe {
             wal::change(self.0, record, |page| {
                 if new {
                     pg_sys::PageInit(page, pg_sys::BLCKSZ as usize, 0);
                 }
                 let bytes = (*body_of(page)).bytes_mut();
-                for range in changed {
-                    bytes[range.clone()].copy_from_slice(&body.bytes()[range]);
-                }
-                let hole_in_part = bytes.get_mut(data.max(part.start)..part.end);
-                hole_in_part.into_iter().for_each(|hole| hole.fill(0));
+                bytes[part.clone()].copy_from_slice(&body.bytes()[part]);
                 let header = &mut *page.cast::<PageHeaderData>();
                 [header.pd_lower, header.pd_upper, header.pd_special] = hole;
             });

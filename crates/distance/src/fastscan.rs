@@ -119,10 +119,10 @@ pub(crate) unsafe fn tables<S: Simd>(q: &[f32], tables: &mut [u8]) -> (f32, f32)
                 // That leaves the value, rounded to nearest, in the low bits of the mantissa.
                 let mut sum = S::splat(start);
                 for k in 0..4 {
-                    sum = S::mul_add(S::splat(step[k]), S::load(&BITS[k][first]), sum);
+                    sum = S::mul_add(S::splat(step[k]), S::load(BITS[k].as_ptr().add(first)), sum);
                 }
                 let rounded = S::add(sum, S::splat(8_388_608.0));
-                S::store(&mut entries[first], rounded);
+                S::store(entries.as_mut_ptr().add(first), rounded);
             }
         }
         let table = &mut tables[table_of(g)];

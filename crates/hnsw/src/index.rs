@@ -67,6 +67,11 @@ impl Visit {
     pub(crate) fn vector(&self) -> Range<usize> {
         self.start..self.vectors.len()
     }
+
+    /// Forgets the node's own one.
+    pub(crate) fn forget_vector(&mut self) {
+        self.vectors.truncate(self.start);
+    }
 }
 
 /// Adds bytes, as many as words have.
@@ -351,12 +356,14 @@ impl<'s, S: PageStore> Index<'s, S> {
         self.store.prefetch(block, record);
         if is_large {
             // Its row and its vector are read before what stands in between.
+            let (apart, vector) = match l.vector_pages {
+                0 => (0, start + l.vector.start),
+                _ => (1, 0),
+            };
             self.store
                 .prefetch(block, start + l.rows.start..start + l.rows.start + 1);
-            self.store.prefetch(
-                block,
-                start + l.vector.start..start + l.vector.start + FIRST_READ,
-            );
+            self.store
+                .prefetch(block + apart, vector..vector + FIRST_READ);
         }
     }
 

@@ -614,7 +614,7 @@ pub fn expand<S: PageStore>(
     level: u8,
     with: With,
     frontier: &mut Frontier,
-    mut found: impl FnMut(&Visit) -> Result<()>,
+    mut found: impl FnMut(&mut Visit) -> Result<()>,
 ) -> Result<()> {
     let coded = index.layout.code_dims > 0;
     if !coded {
@@ -650,7 +650,10 @@ pub fn expand<S: PageStore>(
             true => drop(frontier.beam.remove()),
             false => frontier.beam.settle(own),
         }
-        found(&frontier.visit)?;
+        found(&mut frontier.visit)?;
+        if dead {
+            frontier.visit.forget_vector();
+        }
         if coded {
             frontier.offer_lanes();
             continue;

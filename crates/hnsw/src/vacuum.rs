@@ -650,6 +650,7 @@ fn search_replacements<S: PageStore>(
                 sketch: visit.sketch,
             });
         }
+        visit.forget_vector();
         Ok(())
     })?;
     found.sort_by(|a, b| a.distance.total_cmp(&b.distance));

@@ -216,7 +216,7 @@ fn finish_stopped_at(data: &[Vec<f32>], threads: usize, at: usize) -> (usize, f6
 #[test]
 fn finish_stops_in_every_stage() {
     const STOPS: usize = 25;
-    let data = clustered(3000, 16, 22);
+    let data = clustered(4000, 16, 22);
     for threads in [1, 2] {
         let (all, linked, result) = finish_stopped_at(&data, threads, usize::MAX);
         assert_eq!((linked, result), (1.0, Ok(())));

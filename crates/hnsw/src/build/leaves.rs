@@ -7,8 +7,8 @@
 //! 2. Each row joins the leaves of the [`FAN`] leaders that are nearest to it ([`super::join`]).
 //! 3. In a leaf all distances are computed, by blocks of vectors that stay in the cache, which takes a
 //!    fraction of what as many take in a search. The diverse neighbours of each row among all rows of the
-//!    leaf are its candidates there. As a relative neighbourhood graph they connect the leaf,
-//!    and leaves overlap.
+//!    leaf are its candidates there, and the nearest others where hardly any are. As a relative neighbourhood
+//!    graph they connect the leaf, and leaves overlap.
 //! 4. Each row chooses its neighbours from the candidates of all its leaves. A leader keeps its
 //!    list, and its candidates ask it for a lane.
 //! 5. Each row asks those that it chose for a lane.
