@@ -148,7 +148,7 @@ impl Work {
         let sampled = map.min(f64::from(SAMPLED));
         let opening = (OPENING + sampled) * costs.random_page;
         let whole = opening + (map - sampled) * costs.sequential_page;
-        if filtered::gathers(matching, filter.share, ef) {
+        if filtered::gathers(matching, filter.share, ef) && matching <= filter.most {
             return Self {
                 opening: whole,
                 first: VISITS_PER_GATHERED * matching,
@@ -168,7 +168,9 @@ impl Work {
         Self {
             opening,
             first,
-            on: VISITS_PER_ROW * costs.returned() / filter.passing * beyond(costs, ef),
+            on: VISITS_PER_ROW
+                * (costs.returned() / filter.passing).min(matching)
+                * beyond(costs, ef),
         }
     }
 }

@@ -13,7 +13,7 @@
 use crate::Result;
 use crate::index::{Index, Visit, With};
 use crate::keys::{Filter, LANES};
-use crate::map::Estimate;
+use crate::map::{Estimate, SAMPLED};
 use crate::query::Query;
 use crate::record::NodeId;
 use crate::search::{Beam, Frontier};
@@ -134,14 +134,16 @@ impl Filtered {
             mut some,
         } = index.estimate(&mut self.filter)?;
         (self.map_pages, self.nodes, self.matching) = (pages, nodes, matching);
-        if self.should_gather_for(ef)
-            && self.can_gather(memory)
-            && let Some(all) = self.all(index, memory)?
-        {
-            if self.should_gather_for(ef) {
-                return Ok(Start::Gather(all));
+        self.counted = pages <= SAMPLED as usize;
+        if self.should_gather_for(ef) && self.can_gather(memory) {
+            if !self.counted
+                && let Some(all) = self.all(index, memory)?
+            {
+                some = all;
             }
-            some = all;
+            if self.should_gather_for(ef) && self.can_gather(memory) {
+                return Ok(Start::Gather(some));
+            }
         }
         self.steering.beam = Beam::new(self.places(ef));
         let seeds = if self.share() < COMMON { SEEDS } else { 0 };
@@ -257,7 +259,8 @@ impl Filtered {
         let Some(memory) = limits.memory else {
             return Ok(visits >= limits.visits);
         };
-        if !self.counted && visits >= VISITS_PER_PAGE * self.map_pages {
+        let many = visits >= VISITS_PER_PAGE * self.map_pages;
+        if !self.counted && (many || self.should_gather(visits, memory)) {
             self.all(index, memory)?;
         }
         Ok(visits >= limits.visits || self.should_gather(visits, memory))
@@ -281,7 +284,15 @@ impl Filtered {
                 frontier.visited.insert(id);
             });
         }
-        while !self.is_enough(index, frontier.visited.len(), limits)? {
+        loop {
+            // In an index without codes others are only scored.
+            let visits = match coded {
+                true => frontier.visited.len(),
+                false => frontier.expanded.len(),
+            };
+            if self.is_enough(index, visits, limits)? {
+                return Ok(());
+            }
             index.store.check_interrupts();
             let steers = self.steers(frontier);
             let beam = match steers {
@@ -336,7 +347,6 @@ impl Filtered {
                 }
             }
         }
-        Ok(())
     }
 
     /// Offers a neighbour of the node visited last to the beam that it belongs to, unless it is expanded.

@@ -517,15 +517,8 @@ impl Filter {
         }
     }
 
-    /// Whether a node with these codes may have matching rows.
-    #[inline]
-    pub fn may_match(&self, codes: &[Code]) -> bool {
-        self.tests
-            .iter()
-            .all(|(column, test)| test.admits(codes[*column]))
-    }
-
-    /// The same of at most [`LANES`] nodes, whose codes stand one behind the other: a bit for each.
+    /// Which of at most [`LANES`] nodes may have matching rows, by their codes, which stand one behind the other: a bit
+    /// for each.
     #[inline]
     pub(crate) fn may_match_of(&self, codes: &[Code], columns: usize) -> u32 {
         let mut bits = u32::MAX;

@@ -47,7 +47,7 @@ pub struct Settings {
     pub ef: usize,
     /// Whether and how to go on behind them.
     pub resume: Resume,
-    /// Nodes to visit at most; the first beam is always finished.
+    /// Nodes to visit at most; the first beam is always finished, but that of a filtered scan which may go on.
     pub max_visits: usize,
     /// Bytes that candidates for going on may take.
     pub memory: usize,
@@ -502,7 +502,8 @@ impl Scan {
                 return Ok(false);
             };
             let near = self.nearest(few);
-            let stable = near == before || self.is_as_long();
+            let enough = self.visits() >= self.settings.max_visits || self.is_as_long();
+            let stable = near == before || enough;
             let end = LARGEST_FAR_BEAM.max(self.settings.ef);
             if !filtered.is_far() || stable || self.ef == end {
                 return Ok(false);
@@ -580,12 +581,13 @@ impl Scan {
         Ok(false)
     }
 
-    /// Whether a search with a filter has done as much as it may and has fewer nodes than its beam holds, but may visit
+    /// Whether a search with a filter has done as much as it may without all that its beam would lead to, but may visit
     /// all that match.
     fn ends_early(&self) -> bool {
         let may_gather = |f: &Filtered| f.may_gather(self.settings.memory);
+        let beam = &self.frontier.beam;
         self.settings.resume != Resume::Off
-            && self.frontier.beam.bound() == f32::INFINITY
+            && (beam.bound() == f32::INFINITY || beam.peek().is_some())
             && self.visits() >= self.settings.max_visits
             && self.filtered.as_ref().is_some_and(may_gather)
     }
@@ -637,6 +639,7 @@ impl Scan {
         let mut visits = 0;
         let limits = Limits {
             visits: match self.batches {
+                _ if self.settings.resume == Resume::Off => usize::MAX,
                 0 => self
                     .settings
                     .max_visits
@@ -736,13 +739,13 @@ impl Scan {
         let mut count = 0;
         if let Some(Filtered { steering, .. }) = &mut self.filtered {
             count += steering.refill(is_visited);
-            steering.compact(most / 2, is_visited);
+            steering.compact(most / 2, most / 2, is_visited);
             steering.keep_discarded = most / 2;
             most = most.saturating_sub(steering.discarded.len());
         }
         count += frontier.refill(is_visited);
-        frontier.compact(most, is_visited);
         frontier.keep_discarded = most.saturating_sub(visited.len());
+        frontier.compact(most, frontier.keep_discarded, is_visited);
         frontier.visited = visited;
         count > 0
     }

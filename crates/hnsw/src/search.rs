@@ -23,6 +23,12 @@ const DESCENT_BEAM: usize = 1;
 /// What distances differ by if one node is far nearer than another.
 const FAR: f32 = 4.0;
 
+/// Candidates that are sorted at once, at least, to find the nearest of those that wait.
+const LEAST_TAKEN: usize = 1024;
+
+/// From so many candidates that wait on they are looked through whenever they have doubled.
+const DOUBLED_FROM: usize = 1 << 16;
+
 /// How often a search descends at most because a vacuum freed what it stood on.
 pub(crate) const DESCENTS: usize = 3;
 
@@ -530,8 +536,9 @@ impl Frontier {
             seen.insert(id);
         });
         let before = beam.ids().len();
+        let count = (4 * beam.capacity()).max(LEAST_TAKEN);
         while beam.ids().len() < beam.capacity() && !self.discarded.is_empty() {
-            let mut nearest = take_nearest(&mut self.discarded, 4 * beam.capacity()).into_iter();
+            let mut nearest = take_nearest(&mut self.discarded, count).into_iter();
             while beam.ids().len() < beam.capacity()
                 && let Some((distance, id)) = nearest.next()
             {
@@ -544,11 +551,14 @@ impl Frontier {
         beam.ids().len() - before
     }
 
-    /// Where candidates kept for later take more than half of `most` places, keeps of each node the nearest one, if
-    /// it was not visited; and the nearest half where that is not enough.
-    pub(crate) fn compact(&mut self, most: usize, visited: impl Fn(NodeId) -> bool) {
+    /// Where candidates kept for later have doubled, or take half of the `room` that is left of `most` places, keeps of each
+    /// node the nearest one, if it was not visited; and the nearest half where that is not enough.
+    pub(crate) fn compact(&mut self, most: usize, room: usize, visited: impl Fn(NodeId) -> bool) {
         let discarded = &mut self.discarded;
-        if discarded.len() < most / 2 || discarded.len() < self.compacted + most / 4 {
+        self.compacted = self.compacted.min(discarded.len());
+        let doubled = discarded.len() >= (2 * self.compacted).max(DOUBLED_FROM);
+        let filled = discarded.len() >= (room / 2).max(self.compacted + room / 8 + 1);
+        if !doubled && !filled {
             return;
         }
         discarded.retain(|candidate| !visited(candidate.1));
