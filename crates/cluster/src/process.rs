@@ -23,7 +23,8 @@ pub(crate) fn signal(child: &Child, signal: Signal) -> Result<()> {
 pub(crate) fn kill_tree(postmaster: &mut Child) -> Result<()> {
     signal(postmaster, Signal::SIGSTOP)?;
     // It may be about to start one when the signal is sent.
-    wait_until(&[pid_of(postmaster)], |state| matches!(state, 'T' | 'Z'))?;
+    let is_still = |process: &Stat| matches!(process.state, 'T' | 'Z');
+    wait_until(&[pid_of(postmaster)], is_still)?;
     let children = children_of(postmaster.id())?;
     for child in &children {
         // It may have ended by itself since it was listed.
@@ -31,8 +32,10 @@ pub(crate) fn kill_tree(postmaster: &mut Child) -> Result<()> {
     }
     signal(postmaster, Signal::SIGKILL)?;
     postmaster.wait()?;
-    // A process that ended but was not reaped yet (`Z`) holds no memory and no files any more.
-    wait_until(&children, |state| state == 'Z')
+    // A process that ended but was not reaped yet (`Z`) holds no memory and no files any more, once its threads have.
+    wait_until(&children, |process| {
+        process.state == 'Z' && process.threads <= 1
+    })
 }
 
 fn pid_of(child: &Child) -> Pid {
@@ -49,7 +52,7 @@ fn children_of(parent: u32) -> Result<Vec<Pid>> {
         else {
             continue;
         };
-        if stat(pid).is_some_and(|(_, ppid)| ppid == parent) {
+        if stat(pid).is_some_and(|process| process.parent == parent) {
             children.push(Pid::from_raw(pid));
         }
     }
@@ -57,10 +60,10 @@ fn children_of(parent: u32) -> Result<Vec<Pid>> {
 }
 
 /// Waits until each process is in some state, or gone.
-fn wait_until(processes: &[Pid], there: impl Fn(char) -> bool) -> Result<()> {
+fn wait_until(processes: &[Pid], there: impl Fn(&Stat) -> bool) -> Result<()> {
     let deadline = Instant::now() + KILL_PATIENCE;
     for process in processes {
-        while stat(process.as_raw()).is_some_and(|(state, _)| !there(state)) {
+        while stat(process.as_raw()).is_some_and(|process| !there(&process)) {
             if Instant::now() > deadline {
                 bail!("process {process} does not obey a signal for {KILL_PATIENCE:?}");
             }
@@ -70,12 +73,22 @@ fn wait_until(processes: &[Pid], there: impl Fn(char) -> bool) -> Result<()> {
     Ok(())
 }
 
-/// State and parent of a process, from the fields after its parenthesised name.
-fn stat(pid: i32) -> Option<(char, u32)> {
+/// What the kernel says of a process.
+struct Stat {
+    state: char,
+    parent: u32,
+    threads: u32,
+}
+
+/// From the fields after the process's parenthesised name.
+fn stat(pid: i32) -> Option<Stat> {
     let text = std::fs::read_to_string(PathBuf::from(format!("/proc/{pid}/stat"))).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.next()?.parse().ok()?))
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        parent: fields.next()?.parse().ok()?,
+        threads: fields.nth(15)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -95,7 +108,7 @@ mod tests {
         let children = children_of(shell.id()).unwrap();
         kill_tree(&mut shell).unwrap();
         for child in children {
-            assert!(super::stat(child.as_raw()).is_none_or(|(state, _)| state == 'Z'));
+            assert!(super::stat(child.as_raw()).is_none_or(|process| process.state == 'Z'));
         }
     }
 }
