@@ -17,10 +17,7 @@
 //! rounded to `u8`. For a sign vector `s` whose table entries sum to `acc`, `<q, s>` is about
 //! `delta * acc + bias`, off by at most half a `delta` per group.
 
-#![allow(
-    unsafe_code,
-    reason = "the table of kernels asks for unsafe functions; nothing here needs it"
-)]
+#![allow(unsafe_code, reason = "SIMD intrinsics on raw pointers")]
 
 use crate::simd::Simd;
 
@@ -79,10 +76,10 @@ const BITS: [[f32; 16]; 4] = {
     bits
 };
 
-/// By arrays that the compiler turns into vectors.
+/// [`crate::Kernels::tables`]: an entry for each index at once.
 ///
 /// # Safety
-/// None is needed.
+/// The CPU has the features of `S`.
 #[inline(always)]
 pub(crate) unsafe fn tables<S: Simd>(q: &[f32], tables: &mut [u8]) -> (f32, f32) {
     assert!(q.len().is_multiple_of(WORD) && q.len() <= 1024);
@@ -114,7 +111,8 @@ pub(crate) unsafe fn tables<S: Simd>(q: &[f32], tables: &mut [u8]) -> (f32, f32)
         }
         let mut entries = [0f32; 16];
         for first in (0..16).step_by(S::LANES) {
-            // SAFETY: the bits and the entries are 16 each, a multiple of the lanes.
+            // SAFETY: the caller's promise; the bits and the entries are 16 each, a multiple of the lanes, of which as
+            // many are read and written from `first` on.
             unsafe {
                 // That leaves the value, rounded to nearest, in the low bits of the mantissa.
                 let mut sum = S::splat(start);
