@@ -7,7 +7,9 @@
 use crate::chain::{self, Owner};
 use crate::index::Index;
 use crate::layout::Layout;
-use crate::page::{Body, HEADER_SIZE, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader};
+use crate::page::{
+    BODY_SIZE, Body, HEADER_SIZE, PageKind, VECTOR_BYTES, VECTOR_OFFSET, VectorHeader,
+};
 use crate::record::{NONE, NodeId, Record, RecordMut, Rest, SlotKind};
 use crate::store::PageStore;
 use crate::{Error, Result};
@@ -94,24 +96,29 @@ fn fill_slot<S: PageStore>(
     bytes: &[u8],
 ) -> Result<Option<(NodeId, u32)>> {
     let l = &index.layout;
-    // A look first: a page without a free slot needs no write.
-    if index
-        .store
-        .read(block, |body| free_slot(l, body, block))??
-        .is_none()
-    {
-        return Ok(None);
-    }
-    index.store.write(block, |body| {
-        let Some(slot) = free_slot(l, body, block)? else {
+    loop {
+        // A look first: a page without a free slot needs no write.
+        let look = |body: &Body| -> Result<_> { Ok((free_slot(l, body, block)?, body.is_new())) };
+        let (Some(slot), new) = index.store.read(block, look)?? else {
             return Ok(None);
         };
-        if body.is_new() {
-            body.init(PageKind::Nodes);
+        let part = match new {
+            true => 0..BODY_SIZE,
+            false => l.record_range(slot),
+        };
+        let generation = index.store.write_part(block, part, |body| {
+            if body.is_new() {
+                body.init(PageKind::Nodes);
+            }
+            let mut record = RecordMut::new(l, body, block, slot)?;
+            let free = record.view().kind() == SlotKind::Free;
+            Ok(free.then(|| record.fill(bytes)))
+        })?;
+        // Another process may have been faster.
+        if let Some(generation) = generation {
+            return Ok(l.id(block, slot).map(|id| (id, generation)));
         }
-        let generation = RecordMut::new(l, body, block, slot)?.fill(bytes);
-        Ok(l.id(block, slot).map(|id| (id, generation)))
-    })
+    }
 }
 
 /// The first free slot of a page; one that was never initialised is all free.
@@ -145,11 +152,16 @@ fn allocate_slots<S: PageStore>(
         index.store.check_interrupts();
     }
     RecordMut::over(l, bytes).set_vector(stored, more);
+    fill(index, id, bytes)?;
+    Ok(id)
+}
+
+/// Writes `bytes` into a slot that this process has claimed.
+fn fill<S: PageStore>(index: &Index<S>, id: NodeId, bytes: &[u8]) -> Result<()> {
     index.change_record(id, |mut record| {
         record.fill(bytes);
         Ok(())
-    })?;
-    Ok(id)
+    })
 }
 
 /// With the own vector on pages apart: these are written first, the record last, so that a record
@@ -186,10 +198,7 @@ fn allocate_pages<S: PageStore>(
                 Ok(())
             })?;
         }
-        index.store.write(block, |body| {
-            RecordMut::new(l, body, block, 0)?.fill(bytes);
-            Ok(())
-        })?;
+        fill(index, block, bytes)?;
         return Ok((block, generation));
     }
     if l.id(index.store.blocks() + 2 * l.unit_pages(), 0).is_none() {
@@ -223,10 +232,7 @@ fn allocate_pages<S: PageStore>(
         }
     })?;
     let first = first.ok_or(Error::Full)?;
-    index.store.write(first, |body| {
-        RecordMut::new(l, body, first, 0)?.fill(bytes);
-        Ok(())
-    })?;
+    fill(index, first, bytes)?;
     Ok((first, 0))
 }
 
@@ -245,17 +251,13 @@ fn is_whole<S: PageStore>(index: &Index<S>, block: u32) -> Result<bool> {
         }
         let owner = index.store.read(block + part, |body| {
             let vector = body.header().kind == PageKind::Vector as u16;
-            vector.then(|| vector_header(body).owner)
+            vector.then(|| VectorHeader::read(body).owner)
         })?;
         if owner != Some(block) {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-fn vector_header(body: &Body) -> VectorHeader {
-    *bytemuck::from_bytes(&body.bytes()[HEADER_SIZE..][..size_of::<VectorHeader>()])
 }
 
 /// Takes a free slot whose vector stands apart, so that no other insert does; returns its
@@ -275,7 +277,8 @@ fn claim<S: PageStore>(index: &Index<S>, block: u32) -> Result<Option<u32>> {
 }
 
 fn write_vector(body: &mut Body, header: VectorHeader, bytes: &[u8]) {
-    put_vector_header(body, header);
+    body.bytes_mut()[HEADER_SIZE..][..size_of::<VectorHeader>()]
+        .copy_from_slice(bytemuck::bytes_of(&header));
     body.bytes_mut()[VECTOR_OFFSET..][..bytes.len()].copy_from_slice(bytes);
 }
 
@@ -283,11 +286,6 @@ fn write_vector(body: &mut Body, header: VectorHeader, bytes: &[u8]) {
 pub(crate) fn init_vector(body: &mut Body, header: VectorHeader, bytes: &[u8]) {
     body.init(PageKind::Vector);
     write_vector(body, header, bytes);
-}
-
-fn put_vector_header(body: &mut Body, header: VectorHeader) {
-    body.bytes_mut()[HEADER_SIZE..][..size_of::<VectorHeader>()]
-        .copy_from_slice(bytemuck::bytes_of(&header));
 }
 
 /// Frees a slot.

@@ -152,7 +152,8 @@ pub fn free<S: PageStore>(
     still: impl FnOnce(&ChainHeader) -> bool,
 ) -> Result<Option<NodeId>> {
     let (block, slot) = index.layout.locate(id);
-    let next = index.store.write(block, |body| {
+    let part = index.layout.record_range(slot);
+    let next = index.store.write_part(block, part, |body| {
         let found = read_slot(&index.layout, body, block, slot)?;
         let header = found.map(|(header, _)| header);
         let Some(header) = header.filter(|h| h.owner() == owner && still(h)) else {

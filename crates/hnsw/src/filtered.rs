@@ -11,12 +11,13 @@
 //! that to visit all of them is less work, that is done: the map ([`crate::map`]) names them.
 
 use crate::Result;
+use crate::beam::{Beam, LANES, Queue};
 use crate::index::{Index, Visit, With};
-use crate::keys::{Filter, LANES};
-use crate::map::{Estimate, SAMPLED};
+use crate::keys::Filter;
+use crate::map::Look;
 use crate::query::Query;
 use crate::record::NodeId;
-use crate::search::{Beam, Frontier};
+use crate::search::Frontier;
 use crate::store::PageStore;
 
 /// If this share of nodes matches, as many steer as the beam has.
@@ -33,13 +34,17 @@ const GATHERED_PER_VISIT: f64 = 3.0;
 /// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
 /// the query, they are far from it together.
 const SEEDS: usize = 8;
+/// Nodes nearest to the query whose neighbours tell how many match there.
+const NEAREST: usize = 40;
 /// Where less than this part of the share of all nodes matches near the query, what matches is far.
 const FAR: f64 = 0.7;
-/// Where less than this part of it does, it is so far that searches with larger and larger beams take as long as
-/// a visit to all nodes that match, if these are at most so many for each place of the beam, over their share.
-const VERY_FAR: (f64, f64) = (0.5, 60.0);
-/// The most for each place: only as many nodes steer in larger beams as have a place in the first.
-const MOST_FAR: f64 = 1000.0;
+/// Pages of the map that tell how many nodes match, and those that tell which where what matches is far.
+pub const SAMPLED: u32 = 16;
+const SAMPLED_FAR: u32 = 256;
+/// Of so many nodes that match one is visited where what matches is far: about as many as its neighbours are.
+const SOWN: usize = 24;
+/// Nodes for each place of the beam that are visited there, at most.
+pub(crate) const MOST_SOWN: usize = 4;
 /// Nodes that steer, at most, in a search that goes on.
 const STEERING_ON: usize = 1024;
 /// Places of the beam for each node that steers in a search that goes on, where what matches is far.
@@ -57,18 +62,22 @@ pub const GATHERED: usize = 64;
 /// What a scan with a filter has beside others.
 pub(crate) struct Filtered {
     pub filter: Filter,
-    /// The nodes that steer; `visited` is that of the matching ones.
-    pub steering: Frontier,
-    /// Nodes of the index, about.
-    nodes: f64,
-    /// Nodes that may match, about.
-    matching: f64,
-    /// Whether they were counted, as far as memory allowed.
+    /// The nodes that steer.
+    pub steering: Queue,
+    /// What the map says.
+    look: Look,
+    /// Whether what matches was counted, as far as memory allowed.
     counted: bool,
-    /// Pages of the map.
-    map_pages: usize,
-    /// Neighbours of nodes that steer, and those of them that may match.
-    lanes: (u64, u64),
+    /// Of the nearest nodes that were visited, in their order.
+    near: Vec<Near>,
+}
+
+/// What a visited node says of those around it.
+struct Near {
+    own: f32,
+    /// Neighbours, and those of them that may match.
+    lanes: u32,
+    matching: u32,
 }
 
 /// How a filtered search begins.
@@ -105,18 +114,16 @@ impl Filtered {
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,
-            steering: Frontier::new(0),
-            nodes: 0.0,
-            matching: f64::INFINITY,
+            steering: Queue::new(0),
+            look: Look::default(),
             counted: false,
-            map_pages: 0,
-            lanes: (0, 0),
+            near: Vec::new(),
         }
     }
 
     /// The share of nodes that may match.
     fn share(&self) -> f64 {
-        self.matching / self.nodes.max(1.0)
+        self.look.matching / self.look.nodes.max(1.0)
     }
 
     /// Decides how to find the nearest `ef` nodes, from a look at the map. What matches may stand together
@@ -127,55 +134,45 @@ impl Filtered {
         ef: usize,
         memory: usize,
     ) -> Result<Start> {
-        let Estimate {
-            pages,
-            nodes,
-            matching,
-            mut some,
-        } = index.estimate(&mut self.filter)?;
-        (self.map_pages, self.nodes, self.matching) = (pages, nodes, matching);
-        self.counted = pages <= SAMPLED as usize;
-        if self.should_gather_for(ef) && self.can_gather(memory) {
-            if !self.counted
-                && let Some(all) = self.all(index, memory)?
-            {
-                some = all;
-            }
-            if self.should_gather_for(ef) && self.can_gather(memory) {
-                return Ok(Start::Gather(some));
-            }
+        self.look_at(index, SAMPLED)?;
+        if self.should_gather_for(ef)
+            && self.can_gather(memory)
+            && let Some(all) = self.all(index, memory)?
+            && self.should_gather_for(ef)
+        {
+            return Ok(Start::Gather(all));
         }
         self.steering.beam = Beam::new(self.places(ef));
         let seeds = if self.share() < COMMON { SEEDS } else { 0 };
+        let some = &self.look.some;
         let step = some.len().checked_div(seeds).unwrap_or(0).max(1);
-        Ok(Start::Search(
-            some.into_iter().step_by(step).take(seeds).collect(),
-        ))
+        let seeds = some.iter().copied().step_by(step).take(seeds);
+        Ok(Start::Search(seeds.collect()))
+    }
+
+    /// Looks at so many pages of the map at most.
+    fn look_at<S: PageStore>(&mut self, index: &Index<S>, pages: u32) -> Result<()> {
+        self.look = index.look(&mut self.filter, pages)?;
+        self.counted = self.look.was_whole();
+        Ok(())
     }
 
     /// Whether to visit all nodes that may match is less work than a search with a beam of `ef`.
     pub fn should_gather_for(&self, ef: usize) -> bool {
-        gathers(self.matching, self.share(), ef as f64)
+        gathers(self.look.matching, self.share(), ef as f64)
     }
 
     /// Nodes that match near the query, for each that would if they were anywhere.
     fn nearness(&self) -> f64 {
-        let (all, matching) = self.lanes;
-        matching as f64 / (self.share() * all as f64)
+        let lanes: u32 = self.near.iter().map(|near| near.lanes).sum();
+        let matching: u32 = self.near.iter().map(|near| near.matching).sum();
+        f64::from(matching) / (self.share() * f64::from(lanes))
     }
 
     /// Whether fewer nodes match near the query than elsewhere: the nearest that do are far, and so
     /// about as far as many others, which a search tells apart with a larger beam only.
     pub fn is_far(&self) -> bool {
         self.nearness() < FAR
-    }
-
-    /// Whether what matches is so far that to visit all of it is less work than to search with a beam of `ef` and
-    /// then larger ones.
-    pub fn should_gather_far(&self, ef: usize) -> bool {
-        let (far, most) = VERY_FAR;
-        let ef = ef as f64;
-        self.nearness() < far && self.matching <= ef * (most / self.share()).min(MOST_FAR)
     }
 
     /// An empty beam of nodes that steer, for a search that goes on. Those that are nearest lead nowhere
@@ -198,12 +195,12 @@ impl Filtered {
     /// Whether to visit all nodes that may match is less work than `visits` of a search, and they fit
     /// into `memory`.
     pub fn should_gather(&self, visits: usize, memory: usize) -> bool {
-        self.matching <= GATHERED_PER_VISIT * visits as f64 && self.can_gather(memory)
+        self.look.matching <= GATHERED_PER_VISIT * visits as f64 && self.can_gather(memory)
     }
 
     /// Whether all nodes that may match fit into `memory`.
     pub fn can_gather(&self, memory: usize) -> bool {
-        self.matching <= (memory / GATHERED) as f64
+        self.look.matching <= (memory / GATHERED) as f64
     }
 
     /// Whether they may fit.
@@ -218,11 +215,11 @@ impl Filtered {
         memory: usize,
     ) -> Result<Option<Vec<NodeId>>> {
         let most = memory / GATHERED;
-        let all = index.all_matching(&self.filter, most)?;
+        let all = index.all_matching(&self.filter, &self.look, most)?;
         self.counted = true;
-        self.matching = match &all {
+        self.look.matching = match &all {
             Some(all) => all.len() as f64,
-            None => self.matching.max((most + 1) as f64),
+            None => self.look.matching.max((most + 1) as f64),
         };
         Ok(all)
     }
@@ -236,6 +233,9 @@ impl Filtered {
         all: &[NodeId],
         mut found: impl FnMut(&Visit, &mut Filter) -> bool,
     ) -> Result<()> {
+        all.iter()
+            .take(GATHERED_AHEAD)
+            .for_each(|&id| index.prefetch_rows(id));
         for (i, &id) in all.iter().enumerate() {
             index.store.check_interrupts();
             if let Some(&next) = all.get(i + GATHERED_AHEAD) {
@@ -249,6 +249,43 @@ impl Filtered {
         Ok(())
     }
 
+    /// Visits some of all nodes that may match, spread evenly, and offers their neighbours. Where what matches is far, no
+    /// way leads from one that is near to the nearest: all lie in about the same direction.
+    pub fn sow<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        query: &Query,
+        frontier: &mut Frontier,
+        most: usize,
+        mut found: impl FnMut(&Visit, &mut Filter) -> bool,
+    ) -> Result<()> {
+        if !self.counted {
+            self.look_at(index, SAMPLED_FAR)?;
+        }
+        let count = (self.look.matching as usize / SOWN).min(most).max(1);
+        let some = std::mem::take(&mut self.look.some);
+        let mut sown = some
+            .iter()
+            .step_by(some.len().div_ceil(count).max(1))
+            .peekable();
+        while let Some(&id) = sown.next() {
+            index.store.check_interrupts();
+            if let Some(&&next) = sown.peek() {
+                index.prefetch(next);
+            }
+            let new = frontier.enter(id, index.layout.code_dims > 0);
+            if new && index.visit(query, id, 0, With::Sketches, &mut frontier.visit)? {
+                if found(&frontier.visit, &mut self.filter) {
+                    frontier.queue.place_expanded(frontier.visit.own, id);
+                }
+                self.offer_lanes(index, query, frontier)?;
+            }
+        }
+        drop(sown);
+        self.look.some = some;
+        Ok(())
+    }
+
     /// Whether a search that has visited so many nodes is to end.
     fn is_enough<S: PageStore>(
         &mut self,
@@ -259,9 +296,9 @@ impl Filtered {
         let Some(memory) = limits.memory else {
             return Ok(visits >= limits.visits);
         };
-        let many = visits >= VISITS_PER_PAGE * self.map_pages;
+        let many = visits >= VISITS_PER_PAGE * self.look.pages as usize;
         if !self.counted && (many || self.should_gather(visits, memory)) {
-            self.all(index, memory)?;
+            self.look_at(index, u32::MAX)?;
         }
         Ok(visits >= limits.visits || self.should_gather(visits, memory))
     }
@@ -277,9 +314,8 @@ impl Filtered {
         mut found: impl FnMut(&Visit, &mut Filter) -> bool,
     ) -> Result<()> {
         let coded = index.layout.code_dims > 0;
-        let columns = index.layout.key_columns();
         if !coded {
-            let beams = [&frontier.beam, &self.steering.beam];
+            let beams = [&frontier.queue.beam, &self.steering.beam];
             beams.iter().flat_map(|beam| beam.ids()).for_each(|&id| {
                 frontier.visited.insert(id);
             });
@@ -297,7 +333,7 @@ impl Filtered {
             let steers = self.steers(frontier);
             let beam = match steers {
                 true => &mut self.steering.beam,
-                false => &mut frontier.beam,
+                false => &mut frontier.queue.beam,
             };
             let Some(id) = beam.pop() else {
                 return Ok(());
@@ -307,7 +343,7 @@ impl Filtered {
             }
             let next = match self.steers(frontier) {
                 true => self.steering.beam.peek(),
-                false => frontier.beam.peek(),
+                false => frontier.queue.beam.peek(),
             };
             if let Some(next) = next {
                 index.prefetch(next);
@@ -315,7 +351,7 @@ impl Filtered {
             let there = index.visit(query, id, 0, With::Sketches, &mut frontier.visit)?;
             let beam = match steers {
                 true => &mut self.steering.beam,
-                false => &mut frontier.beam,
+                false => &mut frontier.queue.beam,
             };
             if !there {
                 beam.remove();
@@ -329,67 +365,67 @@ impl Filtered {
                 // It is not what its sketch said: another one, or that of several rows.
                 beam.remove();
                 match matches {
-                    true => frontier.place_expanded(own, id),
+                    true => frontier.queue.place_expanded(own, id),
                     false => self.steering.place_expanded(own, id),
                 }
             }
-            for first in (0..frontier.visit.neighbours.len()).step_by(LANES) {
-                let end = frontier.visit.neighbours.len().min(first + LANES);
-                let sketches = &frontier.visit.sketches[first * columns..end * columns];
-                let matching = self.filter.may_match_of(sketches, columns);
-                if steers {
-                    self.lanes.0 += (end - first) as u64;
-                    self.lanes.1 += u64::from(matching.count_ones());
-                }
-                for lane in first..end {
-                    let may_match = matching >> (lane - first) & 1 == 1;
-                    self.offer(index, query, frontier, lane, may_match)?;
-                }
-            }
+            self.offer_lanes(index, query, frontier)?;
         }
     }
 
-    /// Offers a neighbour of the node visited last to the beam that it belongs to, unless it is expanded.
-    #[inline]
-    fn offer<S: PageStore>(
+    /// Offers the neighbours of the node visited last.
+    fn offer_lanes<S: PageStore>(
         &mut self,
         index: &Index<S>,
         query: &Query,
         frontier: &mut Frontier,
-        lane: usize,
-        may_match: bool,
     ) -> Result<()> {
-        let own = frontier.visit.own;
-        let neighbour = frontier.visit.neighbours[lane];
-        let bound = match may_match {
-            true => frontier.beam.bound(),
-            false => self.steering.beam.bound(),
+        let mut near = Near {
+            own: frontier.visit.own,
+            lanes: frontier.visit.neighbours.len() as u32,
+            matching: 0,
         };
-        let distance = if index.layout.code_dims > 0 {
-            let estimate = frontier.visit.estimates[lane].min(f32::MAX);
-            if estimate < bound && frontier.visited.contains(neighbour) {
-                return Ok(());
+        let columns = index.layout.key_columns();
+        for first in (0..frontier.visit.neighbours.len()).step_by(LANES) {
+            let visit = &frontier.visit;
+            let lanes = first..visit.neighbours.len().min(first + LANES);
+            let sketches = &visit.sketches[lanes.start * columns..lanes.end * columns];
+            let matching = self.filter.may_match_of(sketches, columns);
+            near.matching += matching.count_ones();
+            if index.layout.code_dims > 0 {
+                let block = (&visit.estimates[lanes.clone()], &visit.neighbours[lanes]);
+                let visited = &frontier.visited;
+                frontier
+                    .queue
+                    .offer_lanes(visit.own, block, matching, visited);
+                self.steering
+                    .offer_lanes(visit.own, block, !matching, visited);
+                continue;
             }
-            estimate
-        } else if !frontier.visited.insert(neighbour) {
-            return Ok(());
-        } else {
-            match index.own_distance(query, neighbour, 0)? {
-                Some(distance) => distance,
-                None => return Ok(()),
+            for lane in lanes {
+                let (own, id) = (frontier.visit.own, frontier.visit.neighbours[lane]);
+                if frontier.visited.insert(id)
+                    && let Some(distance) = index.own_distance(query, id, 0)?
+                {
+                    match matching >> (lane - first) & 1 == 1 {
+                        true => frontier.queue.offer(distance, own, id),
+                        false => self.steering.offer(distance, own, id),
+                    }
+                }
             }
-        };
-        match may_match {
-            true => frontier.offer(distance, own, neighbour),
-            false => self.steering.offer(distance, own, neighbour),
+        }
+        let at = self.near.partition_point(|other| other.own <= near.own);
+        if at < NEAREST {
+            self.near.truncate(NEAREST - 1);
+            self.near.insert(at, near);
         }
         Ok(())
     }
 
     /// Whether the next node is one that steers.
     fn steers(&self, frontier: &Frontier) -> bool {
-        let waiting = frontier.beam.nearest_waiting();
+        let waiting = frontier.queue.beam.nearest_waiting();
         let way = self.steering.beam.nearest_waiting();
-        way.is_some_and(|way| way < frontier.beam.bound() && waiting.is_none_or(|w| way < w))
+        way.is_some_and(|way| way < frontier.queue.beam.bound() && waiting.is_none_or(|w| way < w))
     }
 }

@@ -577,8 +577,7 @@ impl<'s, S: PageStore> Index<'s, S> {
             let size = VECTOR_BYTES.min(l.vector_size() - start);
             let same = self.store.read(block, |body| {
                 body.expect(PageKind::Vector, block)?;
-                let header = &body.bytes()[HEADER_SIZE..][..size_of::<VectorHeader>()];
-                let same = *bytemuck::from_bytes::<VectorHeader>(header) == owner;
+                let same = VectorHeader::read(body) == owner;
                 if same {
                     f(8 * start / width, &body.bytes()[VECTOR_OFFSET..][..size]);
                 }

@@ -94,6 +94,11 @@ struct NewNode {
     sketch: Sketch,
 }
 
+/// When a search for neighbours with a beam of `ef` ends ([`Frontier::patience`]).
+pub(crate) fn patience(ef: usize) -> usize {
+    LEAST_PATIENCE + ef / 4
+}
+
 /// The level of a new node for a uniform random number in (0, 1].
 pub fn random_level(uniform: f64, factor: f64) -> u8 {
     (-uniform.ln() / factor.ln()).clamp(0.0, f64::from(MAX_LEVEL)) as u8
@@ -172,7 +177,8 @@ impl<S: PageStore> Index<'_, S> {
     ) -> Result<bool> {
         let mut lists: Vec<Vec<Neighbour>> = Vec::new();
         let entry = self.meta().entry;
-        let mut entries = search::descend(self, query, level.min(top))?;
+        let entry_below = search::descend(self, query, level.min(top))?;
+        let mut entries: Vec<NodeId> = entry_below.into_iter().collect();
         for lc in (0..=level.min(top)).rev() {
             if entries.is_empty() {
                 return Ok(false);
@@ -308,7 +314,9 @@ impl<S: PageStore> Index<'_, S> {
         }
         self.change_record(from, |mut record| {
             if let Some(lane) = lane(&record.view()) {
-                record.set_lane_sketch(lane, sketch);
+                // Another insert may have widened it more.
+                let known = record.view().edge(lane).sketch;
+                record.set_lane_sketch(lane, known.merged(sketch));
             }
             Ok(())
         })
@@ -323,8 +331,8 @@ impl<S: PageStore> Index<'_, S> {
         ef: usize,
     ) -> Result<Candidates> {
         let mut frontier = Frontier::new(ef);
-        frontier.patience = LEAST_PATIENCE + ef / 4;
-        entries.iter().for_each(|&id| frontier.beam.start(id));
+        frontier.patience = patience(ef);
+        entries.iter().for_each(|&id| frontier.queue.beam.start(id));
         let mut nodes: Vec<Candidate> = Vec::with_capacity(5 * ef);
         let mut links = Vec::with_capacity(5 * ef);
         // Room for what a search finds mostly, within reason: to grow is to copy all.
@@ -666,7 +674,8 @@ fn lane_distances_known(
 ) -> Vec<LaneDistances> {
     let of = |id: &NodeId| known.iter().find(|k| k.0 == *id).map(|k| &k.1);
     let distances = record.view().neighbours().iter().map(|id| {
-        let (from_own, from_new) = of(id).map_or((0.0, 0.0), |d| (d.from_own, d.from_new));
+        let nearest = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        let (from_own, from_new) = of(id).map_or(nearest, |d| (d.from_own, d.from_new));
         LaneDistances { from_own, from_new }
     });
     distances.collect()

@@ -9,6 +9,7 @@
 //! Codes keep the order of numbers ([`Bounds`]); of other values they are hashes, or sets of bits.
 //! A code may stand for many values: it can say "maybe", or "no".
 
+use crate::beam::first_lanes;
 use crate::page::{Body, CONTENT_SIZE, HEADER_SIZE, PageKind};
 use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
@@ -18,9 +19,6 @@ use std::ops::RangeInclusive;
 
 /// Key columns at most.
 pub const MAX_COLUMNS: usize = 8;
-
-/// Nodes that [`Filter::may_match_of`] takes at a time.
-pub(crate) const LANES: usize = u32::BITS as usize;
 
 /// What a sketch says of one column of a node's rows.
 pub type Code = u16;
@@ -132,9 +130,17 @@ impl KeyValue {
     }
 }
 
+/// Bits that elements of a set have.
+const ELEMENT_BITS: u32 = 15;
+
 /// The bit of an element in a set. The lowest one is set in all sets, so that none is [`NOTHING`].
 fn bit(hash: u32) -> Code {
-    2 << ((hash.wrapping_mul(0x9E37_79B1) >> 16) % 15)
+    2 << ((hash.wrapping_mul(0x9E37_79B1) >> 16) % ELEMENT_BITS)
+}
+
+/// The share of sets of so many elements that have the bit of a value which they do not hold.
+pub fn false_positives(elements: f64) -> f64 {
+    1.0 - (1.0 - 1.0 / f64::from(ELEMENT_BITS)).powf(elements)
 }
 
 /// The codes of a node's rows, one for each key column; zeros behind them.
@@ -403,15 +409,6 @@ impl Test {
         Some(Self::between(bounds, column, from, f64::INFINITY))
     }
 
-    /// How many codes pass, about: what rules out most is to be asked first.
-    pub fn breadth(&self) -> usize {
-        match self {
-            Test::In(ranges) => ranges.iter().map(|range| range.len()).sum(),
-            Test::Among(codes) => codes.0.iter().map(|bits| bits.count_ones() as usize).sum(),
-            Test::Holds(_) | Test::Meets(_) => usize::from(ANY) / 4,
-        }
-    }
-
     /// Becomes the conjunction with another test, if that is one test.
     fn narrow(&mut self, other: &Test) -> bool {
         let Test::In(others) = other else {
@@ -510,14 +507,13 @@ impl Filter {
                 merged.push((column, test));
             }
         }
-        merged.sort_by_key(|(_, test)| test.breadth());
         Self {
             tests: merged,
             rows,
         }
     }
 
-    /// Which of at most [`LANES`] nodes may have matching rows, by their codes, which stand one behind the other: a bit
+    /// Which of at most 32 nodes may have matching rows, by their codes, which stand one behind the other: a bit
     /// for each.
     #[inline]
     pub(crate) fn may_match_of(&self, codes: &[Code], columns: usize) -> u32 {
@@ -533,7 +529,7 @@ impl Filter {
             };
         }
         let nodes = codes.len() / columns;
-        bits & u32::MAX.checked_shr((LANES - nodes) as u32).unwrap_or(0)
+        bits & first_lanes(nodes)
     }
 }
 
@@ -636,7 +632,6 @@ mod tests {
         };
         for count in [1, 3, 100, 300] {
             let test = list(0..count);
-            assert_eq!(test.breadth(), count as usize);
             for x in 0..1000 {
                 let wanted = x % 3 == 0 && x / 3 < count;
                 let code = code(f64::from(x));

@@ -6,7 +6,7 @@ use crate::store::PageStore;
 use crate::{Result, layout::Layout, page::Body};
 
 impl<S: PageStore> Index<'_, S> {
-    /// Marks those of `rows` that stand in the record of the node `id`, if that is still of this
+    /// Marks those of `rows`, in ascending order, that stand in the record of the node `id`, if that is still of this
     /// generation. Rows in its lists stay unmarked: the mark only saves time.
     ///
     /// The table may have reused a row's address since the scan saw it. `still_dead` is therefore
@@ -24,7 +24,7 @@ impl<S: PageStore> Index<'_, S> {
         let unmarked = |body: &Body| {
             let record = Record::new(l, body, block, slot)?;
             let same = record.is_node(0) && record.header().generation == generation;
-            Ok(same && record.tids().any(|tid| rows.contains(&tid)))
+            Ok(same && record.tids().any(|tid| rows.binary_search(&tid).is_ok()))
         };
         if !self.store.read(block, unmarked)?? {
             return Ok(());
@@ -33,7 +33,7 @@ impl<S: PageStore> Index<'_, S> {
             if unmarked(body)? {
                 for row in rows_of(l, body, slot).chunks_exact_mut(l.row_size) {
                     let tid = Tid::from_bytes(row);
-                    if rows.contains(&tid) && still_dead(tid) {
+                    if rows.binary_search(&tid).is_ok() && still_dead(tid) {
                         row[..6].copy_from_slice(&tid.dead().to_bytes());
                     }
                 }

@@ -20,7 +20,7 @@
 //! has no codes: its lanes are ids alone and L is 2m. The code of a bit string is its own first Dc
 //! bits: no factors, L is 2m, and D and Dc are multiples of 64. An own vector that does not fit
 //! beside the lanes stands on the pages behind the record's. Sparse vectors have no codes either;
-//! there are four slots on a page, and the elements that do not fit are in further slots.
+//! there are four slots on a page, or one where lanes and keys take much, and the elements that do not fit are in further slots.
 
 use crate::keys::KeyParams;
 use crate::page::{CENTRE_COORDS, CONTENT_SIZE, HEADER_SIZE, Meta, VECTOR_BYTES};
@@ -147,6 +147,8 @@ pub struct Layout {
     pub row_size: usize,
     /// Rows that a record holds itself.
     pub inline_rows: usize,
+    /// Units of pages that a map page describes.
+    pub(crate) mapped_units: u32,
     pub(crate) ids: Range<usize>,
     pub(crate) f_add: Range<usize>,
     pub(crate) f_rescale: Range<usize>,
@@ -295,7 +297,8 @@ impl Layout {
         let lanes = (2 * params.m as usize).next_multiple_of(block);
         let anchor_bytes = lanes.div_ceil(8).next_multiple_of(2);
         // The node's own sketch stands behind those of the lanes.
-        let sketch_bytes = 2 * usize::from(params.keys.columns) * (lanes + 1);
+        let columns = usize::from(params.keys.columns);
+        let sketch_bytes = 2 * columns * (lanes + 1);
         let row_size = 6 + usize::from(params.keys.width);
         let min_rows = if row_size > LARGE_ROW { 1 } else { MIN_ROWS };
         let lane_parts = lanes * lane_bytes + anchor_bytes + sketch_bytes;
@@ -362,6 +365,7 @@ impl Layout {
             },
             row_size,
             inline_rows,
+            mapped_units: (CONTENT_SIZE / (2 * columns.max(1) * slots)) as u32,
             ids,
             f_add,
             f_rescale,

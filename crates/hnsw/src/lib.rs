@@ -12,10 +12,13 @@
 //! | [`vector`] | what a vector is: numbers, bits or elements |
 //! | [`transform`] | centring and random rotation; error bounds of what is stored |
 //! | [`code`] | 1-bit codes of edges (RaBitQ) |
-//! | [`query`] | a query prepared for scoring records |
-//! | [`search`] | greedy descent and beam, the search of scans and of inserts |
+//! | [`query`], `scorer` | a query prepared for scoring records, and how vectors are scored |
+//! | [`index`] | an open index, and how a page of it is visited |
+//! | [`beam`] | candidates of a search: a beam, and what waits behind it |
+//! | [`search`] | greedy descent and expansion of a beam, the search of scans and of inserts |
 //! | `filtered` | search for nodes that pass a filter |
 //! | [`scan`] | the resumable scan: rows in order of distance |
+//! | [`sample`] | how many rows are within a distance, from a few nodes |
 //! | [`prune`] | choice of neighbours |
 //! | [`insert`] | adding one row |
 //! | [`alloc`] | slots: finding, filling, freeing |
@@ -29,6 +32,7 @@
 //! | [`check`] | structural invariants |
 
 pub mod alloc;
+pub mod beam;
 pub mod build;
 pub mod chain;
 pub mod check;
@@ -50,6 +54,7 @@ pub mod sample;
 pub mod scan;
 mod scorer;
 pub mod search;
+mod slots;
 pub mod store;
 pub mod tids;
 pub mod transform;

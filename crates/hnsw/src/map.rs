@@ -5,48 +5,63 @@
 //! A few hundred nodes among millions are found by reading the map, at two bytes a node and column,
 //! and a few of its pages say how many rows a condition has.
 //!
-//! The map is a superset: codes of freed slots stay until the slot is used again. An insert sets
+//! The map is a superset: codes of freed slots stay until a node on level 0 fills the slot. An insert sets
 //! a node's codes before it ends, so that no committed row is without. (A search that runs meanwhile
 //! need not see the row.)
 
 use crate::Result;
 use crate::index::Index;
-use crate::keys::{Code, Filter, MAX_COLUMNS, NOTHING, Sketch};
+use crate::keys::{Code, Filter, NOTHING, Sketch};
 use crate::layout::Layout;
-use crate::page::{Body, CONTENT_SIZE, HEADER_SIZE, PageKind};
+use crate::page::{Body, HEADER_SIZE, PageKind};
 use crate::record::NodeId;
 use crate::store::PageStore;
+use std::ops::Range;
 
-/// Pages that tell how many nodes may match.
-pub const SAMPLED: u32 = 16;
+/// So few nodes that match are fetched into the processor's cache when they are found.
+const FETCHED: usize = 32;
+/// Codes in the middle of a page that tell what the page is like.
+const WINDOW: usize = 256;
+/// If one in so many of them may match, those of the page are many, and only these are looked at.
+const MANY: usize = 8;
 
 /// What a look at some pages of the map says.
-pub struct Estimate {
-    /// Pages of the map.
-    pub pages: usize,
+#[derive(Default)]
+pub(crate) struct Look {
+    /// Pages of the map, of which one in `step` was looked at.
+    pub pages: u32,
+    step: u32,
     /// Nodes of the index, about.
     pub nodes: f64,
     /// Nodes that may match, about.
     pub matching: f64,
     /// Some of those.
     pub some: Vec<NodeId>,
+    /// Whether they are all on the pages that were looked at.
+    has_all: bool,
+}
+
+impl Look {
+    /// Whether it was at all pages.
+    pub fn was_whole(&self) -> bool {
+        self.step == 1
+    }
+
+    /// Whether what it names are all nodes of this page, counted from 0.
+    fn knows(&self, page: u32) -> bool {
+        self.has_all && page < self.pages && page % self.step == self.step / 2
+    }
 }
 
 impl Layout {
     /// Slots that a map page describes.
     pub(crate) fn mapped_slots(&self) -> usize {
-        self.mapped_units() as usize * self.slots
-    }
-
-    /// Units of pages that a map page describes.
-    pub(crate) fn mapped_units(&self) -> u32 {
-        let columns = usize::from(self.params.keys.columns).max(1);
-        (CONTENT_SIZE / (2 * columns * self.slots)) as u32
+        self.mapped_units as usize * self.slots
     }
 
     /// Blocks from one map page to the next; `None` without key columns.
     pub(crate) fn map_period(&self) -> Option<u32> {
-        (self.params.keys.columns > 0).then(|| 1 + self.mapped_units() * self.unit_pages())
+        (self.params.keys.columns > 0).then(|| 1 + self.mapped_units * self.unit_pages())
     }
 
     /// Whether a block is a map page.
@@ -178,106 +193,137 @@ impl<S: PageStore> Index<'_, S> {
         (0..count).map(move |i| first + i * period)
     }
 
-    /// Estimates how many nodes may match, from pages that are spread over the map; the test that rules out most there
-    /// becomes the first.
-    pub(crate) fn estimate(&self, filter: &mut Filter) -> Result<Estimate> {
+    /// Says how many nodes may match and names some, from at most so many pages, spread evenly over the map; the test that
+    /// rules out most there becomes the first.
+    pub(crate) fn look(&self, filter: &mut Filter, most: u32) -> Result<Look> {
+        let l = &self.layout;
         let pages = self.map_pages();
-        let all = pages.len() as u32;
-        let step = all.div_ceil(SAMPLED).max(1);
-        let sampled = pages.skip(step as usize / 2).step_by(step as usize);
-        if filter.tests.len() > 1 {
-            let (mut passing, mut places) = (Vec::new(), Vec::new());
-            for (column, test) in std::mem::take(&mut filter.tests) {
-                let mut count = 0;
-                for map in sampled.clone() {
-                    places.clear();
-                    self.read_map(map, |body| {
-                        test.select(self.kernels, self.layout.codes(body, column), &mut places);
-                    })?;
-                    count += places.len();
-                }
-                passing.push((count, column, test));
-            }
-            passing.sort_by_key(|test| test.0);
-            filter.tests = passing.into_iter().map(|(_, c, test)| (c, test)).collect();
-        }
-        let mut estimate = Estimate {
-            pages: all as usize,
-            nodes: 0.0,
-            matching: 0.0,
-            some: Vec::new(),
+        let count = pages.len() as u32;
+        let step = count.div_ceil(most).max(1);
+        let mut look = Look {
+            pages: count,
+            step,
+            has_all: true,
+            ..Look::default()
         };
+        let slots = l.mapped_slots();
+        let start = slots.saturating_sub(WINDOW) / 2;
+        let window = start..slots.min(start + WINDOW);
+        let mut passing = vec![0; filter.tests.len()];
         let mut places = Vec::new();
-        let mut looked = 0;
-        for map in sampled {
-            looked += 1;
+        for map in pages.skip(step as usize / 2).step_by(step as usize) {
+            self.store.check_interrupts();
+            self.prefetch_codes(map + step * l.map_period().unwrap_or_default(), filter);
             self.read_map(map, |body| {
-                estimate.nodes += self.layout.nodes_on(body) as f64;
-                self.matching_on(map, body, filter, &mut places, &mut estimate.some);
+                look.nodes += l.nodes_on(body) as f64;
+                if filter.tests.len() > 1 {
+                    for (passing, (column, test)) in passing.iter_mut().zip(&filter.tests) {
+                        places.clear();
+                        let codes = &l.codes(body, *column)[window.clone()];
+                        test.select(self.kernels, codes, &mut places);
+                        *passing += places.len();
+                    }
+                }
+                let mut seen = window.clone();
+                self.matching_places(body, filter, seen.clone(), &mut places);
+                let many = places.len() * MANY > seen.len();
+                if !many {
+                    seen = 0..slots;
+                    self.matching_places(body, filter, seen.clone(), &mut places);
+                }
+                look.has_all &= !many;
+                look.matching += (places.len() * slots) as f64 / seen.len() as f64;
+                self.add_ids(map, seen.start, &places, &mut look.some);
             })?;
         }
-        estimate.matching = estimate.some.len() as f64;
-        let factor = f64::from(all) / f64::from(looked.max(1));
-        estimate.nodes *= factor;
-        estimate.matching *= factor;
-        Ok(estimate)
+        let mut by_passing: Vec<_> = passing.into_iter().zip(filter.tests.drain(..)).collect();
+        by_passing.sort_by_key(|(passing, _)| *passing);
+        filter
+            .tests
+            .extend(by_passing.into_iter().map(|(_, test)| test));
+        let looked = (count + step - 1 - step / 2) / step;
+        let factor = f64::from(count) / f64::from(looked.max(1));
+        look.nodes *= factor;
+        look.matching *= factor;
+        Ok(look)
     }
 
-    /// All nodes that may match; `None` if there are more than `limit`.
+    /// All nodes that may match, in order; `None` if there are more than `limit`. Pages that a look knows are not read
+    /// again: what a scan may return was there before.
     pub(crate) fn all_matching(
         &self,
         filter: &Filter,
+        known: &Look,
         limit: usize,
     ) -> Result<Option<Vec<NodeId>>> {
-        let (mut places, mut found) = (Vec::new(), Vec::new());
+        let mut found = match known.has_all {
+            true => known.some.clone(),
+            false => Vec::new(),
+        };
+        let mut places = Vec::new();
+        let slots = self.layout.mapped_slots();
         let period = self.layout.map_period().unwrap_or_default();
-        let first = filter.tests.first().map_or(0, |test| test.0);
-        let first_codes = self.layout.code_at(first, 0)..self.layout.code_at(first + 1, 0);
-        for map in self.map_pages() {
+        for (map, page) in self.map_pages().zip(0..) {
+            if known.knows(page) {
+                continue;
+            }
             self.store.check_interrupts();
-            self.store.prefetch(map + period, first_codes.clone());
+            self.prefetch_codes(map + period, filter);
+            let before = found.len();
             self.read_map(map, |body| {
-                self.matching_on(map, body, filter, &mut places, &mut found);
+                self.matching_places(body, filter, 0..slots, &mut places);
+                self.add_ids(map, 0, &places, &mut found);
             })?;
             if found.len() > limit {
                 return Ok(None);
             }
+            if found.len() <= FETCHED {
+                found[before..]
+                    .iter()
+                    .for_each(|&id| self.prefetch_rows(id));
+            }
         }
+        // Two rows of ascending ids, which this merges.
+        found.sort();
         Ok(Some(found))
     }
 
-    /// Adds the nodes of a map page that may match; `places` is room for their places.
-    fn matching_on(
+    /// Fetches what of a map page is looked at first.
+    fn prefetch_codes(&self, map: u32, filter: &Filter) {
+        let column = filter.tests.first().map_or(0, |test| test.0);
+        let codes = self.layout.code_at(column, 0)..self.layout.code_at(column + 1, 0);
+        self.store.prefetch(map, codes);
+    }
+
+    /// The places of a map page's part that may match, counted from where it begins.
+    fn matching_places(
         &self,
-        map: u32,
         body: &Body,
         filter: &Filter,
+        part: Range<usize>,
         places: &mut Vec<u16>,
-        found: &mut Vec<NodeId>,
     ) {
-        let l = &self.layout;
+        let codes = |column: usize| &self.layout.codes(body, column)[part.clone()];
         places.clear();
         let Some(((column, first), rest)) = filter.tests.split_first() else {
-            let nodes = l.codes(body, 0).iter().zip(0..);
-            let nodes = nodes.filter(|&(&code, _)| code != NOTHING);
-            found.extend(nodes.filter_map(|(_, place)| l.mapped_id(map, place)));
+            let nodes = codes(0)
+                .iter()
+                .zip(0..)
+                .filter(|&(&code, _)| code != NOTHING);
+            places.extend(nodes.map(|(_, place)| place));
             return;
         };
-        first.select(self.kernels, l.codes(body, *column), places);
-        let columns: [&[Code]; MAX_COLUMNS] = std::array::from_fn(|column| match column {
-            c if c < l.key_columns() => l.codes(body, c),
-            _ => &[],
-        });
-        let passes = |place: usize| {
-            let mut rest = rest.iter();
-            rest.all(|(column, test)| test.admits(columns[*column][place]))
-        };
-        let places = places.iter().map(|&place| usize::from(place));
-        found.extend(
-            places
-                .filter(|&place| passes(place))
-                .filter_map(|place| l.mapped_id(map, place)),
-        );
+        first.select(self.kernels, codes(*column), places);
+        for (column, test) in rest {
+            let codes = codes(*column);
+            places.retain(|&place| test.admits(codes[usize::from(place)]));
+        }
+    }
+
+    /// Adds the nodes at some places of a map page, counted from `first`.
+    fn add_ids(&self, map: u32, first: usize, places: &[u16], to: &mut Vec<NodeId>) {
+        let id = |&place: &u16| self.layout.mapped_id(map, first + usize::from(place));
+        to.extend(places.iter().filter_map(id));
     }
 }
 

@@ -36,7 +36,7 @@ pub enum PageKind {
     Meta = 1,
     /// The centre that is subtracted from vectors before their rotation.
     Centre = 2,
-    /// Slots of node records and of heap TID lists.
+    /// Slots of node records and of lists.
     Nodes = 3,
     /// A part of one node's own vector, behind the page of its record.
     Vector = 4,
@@ -237,6 +237,13 @@ pub struct VectorHeader {
     pub owner: u32,
     /// Generation of the owner's slot when this was written.
     pub generation: u32,
+}
+
+impl VectorHeader {
+    /// That of a page of this kind.
+    pub fn read(body: &Body) -> Self {
+        *bytemuck::from_bytes(&body.bytes()[HEADER_SIZE..][..size_of::<Self>()])
+    }
 }
 
 /// Bytes of an own vector that one page of kind [`PageKind::Vector`] takes.

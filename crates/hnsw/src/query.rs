@@ -6,6 +6,7 @@ use crate::record::{Record, RecordHeader};
 use crate::scorer::Scorer;
 use crate::store::PageStore;
 use crate::vector::{Vector, floats};
+use std::cell::OnceCell;
 
 /// More lanes than any layout has.
 const MAX_LANES: usize = 256;
@@ -19,11 +20,17 @@ pub struct Query {
     slack: f32,
     code: LaneCode,
     code_dims: usize,
-    tables: Vec<u8>,
-    delta: f32,
-    bias: f32,
+    /// Made when the first code is scored: a visit to all nodes that match scores none.
+    tables: OnceCell<Tables>,
     /// Bits set in the part of the query that codes have, for Jaccard distance.
     ones: u64,
+}
+
+/// What sums over codes are looked up in, and how estimates follow from them.
+struct Tables {
+    bytes: Vec<u8>,
+    delta: f32,
+    bias: f32,
 }
 
 /// What the operator's value for a row can be at least and at most.
@@ -56,13 +63,6 @@ impl Query {
         slack: f32,
     ) -> Self {
         let l = &index.layout;
-        let mut tables = Vec::new();
-        let (mut delta, mut bias) = (0.0, 0.0);
-        if l.lane_code == LaneCode::Edge {
-            let n = l.code_dims;
-            tables.resize(n * 4, 0);
-            (delta, bias) = (index.kernels.tables)(&floats(&y)[..n], &mut tables);
-        }
         let ones = match l.params.metric {
             Metric::Jaccard => y[..l.code_dims / 32]
                 .iter()
@@ -77,11 +77,16 @@ impl Query {
             slack,
             code: l.lane_code,
             code_dims: l.code_dims,
-            tables,
-            delta,
-            bias,
+            tables: OnceCell::new(),
             ones,
         }
+    }
+
+    fn make_tables(&self) -> Tables {
+        let n = self.code_dims;
+        let mut bytes = vec![0; n * 4];
+        let (delta, bias) = (self.scorer.kernels.tables)(&floats(&self.y)[..n], &mut bytes);
+        Tables { bytes, delta, bias }
     }
 
     /// Distance of a stored vector.
@@ -126,14 +131,15 @@ impl Query {
             LaneCode::Edge => {
                 let mut sums = [0; MAX_LANES];
                 let lanes = record.f_add().len();
-                (self.scorer.kernels.fastscan)(record.codes(), &self.tables, &mut sums[..lanes]);
+                let tables = self.tables.get_or_init(|| self.make_tables());
+                (self.scorer.kernels.fastscan)(record.codes(), &tables.bytes, &mut sums[..lanes]);
                 out.resize(degree, 0.0);
                 (self.scorer.kernels.estimate)(
                     &sums[..degree],
                     &record.f_add()[..degree],
                     &record.f_rescale()[..degree],
-                    self.delta,
-                    self.bias,
+                    tables.delta,
+                    tables.bias,
                     own,
                     out,
                 );

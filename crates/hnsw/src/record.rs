@@ -386,7 +386,7 @@ impl<'a> RecordMut<'a> {
         Ok(Self { layout, bytes })
     }
 
-    /// A slot of zeros in memory.
+    /// A slot in memory.
     pub fn over(layout: &'a Layout, bytes: &'a mut [u8]) -> Self {
         assert_eq!(bytes.len(), layout.record_size);
         Self { layout, bytes }

@@ -6,14 +6,15 @@
 //! ([`Bounds`]): rows come in order of the lower one, and a row whose interval meets no other row's, or is
 //! a single value, is said to be exact, so that only the others have to be compared by their true distances.
 
+use crate::beam::{Beam, Nearest};
 use crate::chain::Owner;
-use crate::filtered::{Filtered, Limits, Start};
+use crate::filtered::{Filtered, Limits, MOST_SOWN, Start};
 use crate::index::{Index, Visit, With};
 use crate::keys::Filter;
 use crate::layout::Layout;
 use crate::query::{Bounds, Query};
 use crate::record::{NONE, NodeId, SlotKind, Tid};
-use crate::search::{self, Beam, Frontier, Nearest, Visited};
+use crate::search::{self, Frontier, Visited};
 use crate::store::PageStore;
 use crate::tids;
 use crate::{Error, Result};
@@ -22,7 +23,8 @@ use std::collections::BinaryHeap;
 
 /// Nodes in a row, beside `ef` or four times as many, that may turn out too far before a search ends.
 const PATIENCE: usize = 8;
-/// Candidates where what matches a filter is far from the query.
+/// Places of the beam for each that it had, where what matches a filter is far from the query; and all of them at most.
+const WIDER_IF_FAR: usize = 3;
 const LARGEST_FAR_BEAM: usize = 4096;
 /// Visits for each place of the first beam that a search with a filter takes, whatever [`Settings::max_visits`] is.
 const LEAST_VISITS: usize = 16;
@@ -49,7 +51,7 @@ pub struct Settings {
     pub resume: Resume,
     /// Nodes to visit at most; the first beam is always finished, but that of a filtered scan which may go on.
     pub max_visits: usize,
-    /// Bytes that candidates for going on may take.
+    /// Bytes that candidates for going on and the nodes visited may take, or all nodes that may match.
     pub memory: usize,
     /// Whether rows marked as dead are left out.
     pub skip_dead: bool,
@@ -117,6 +119,8 @@ pub struct Row {
     pub upper: f64,
     /// Whether the order of this row among all others is certain.
     pub exact: bool,
+    /// Whether it stands in the node's record, and not in a list.
+    pub in_record: bool,
 }
 
 /// What a scan gives next.
@@ -210,6 +214,8 @@ struct Current {
     exact: bool,
     /// Rows not yet returned, last first.
     rows: Vec<Tid>,
+    /// Whether these are those of the record.
+    in_record: bool,
     /// The next list of rows.
     next: NodeId,
     lists_left: u64,
@@ -226,7 +232,7 @@ impl Scan {
         }
         if settings.resume != Resume::Off {
             // A candidate takes a place here and one in the visited set.
-            frontier.keep_discarded = settings.memory / 24;
+            frontier.queue.keep_discarded = settings.memory / 24;
         }
         Self {
             query,
@@ -258,8 +264,8 @@ impl Scan {
     /// The scan, of those rows only that pass `filter`. The index must have key columns.
     pub fn with_filter(mut self, filter: Filter) -> Self {
         let mut filtered = Filtered::new(filter);
-        filtered.steering.keep_discarded = self.frontier.keep_discarded / 2;
-        self.frontier.keep_discarded /= 2;
+        filtered.steering.keep_discarded = self.frontier.queue.keep_discarded / 2;
+        self.frontier.queue.keep_discarded /= 2;
         self.frontier.nearest = None;
         self.frontier.patience = usize::MAX;
         self.filtered = Some(filtered);
@@ -283,6 +289,7 @@ impl Scan {
     /// row, if this is not beyond the horizon.
     pub fn step<S: PageStore>(&mut self, index: &mut Index<S>, waiting: f64) -> Result<Step> {
         loop {
+            index.store.check_interrupts();
             if let Some(row) = self.next_of_current(index)? {
                 return Ok(Step::Row(row));
             }
@@ -345,7 +352,7 @@ impl Scan {
                     generation,
                 } = current.owner;
                 let Bounds { lower, upper } = current.bounds;
-                let exact = current.exact;
+                let (exact, in_record) = (current.exact, current.in_record);
                 return Ok(Some(Row {
                     tid: tid.unmarked(),
                     node,
@@ -353,6 +360,7 @@ impl Scan {
                     lower,
                     upper,
                     exact,
+                    in_record,
                 }));
             }
             if current.next == NONE {
@@ -367,6 +375,7 @@ impl Scan {
                 .ok_or(Error::corrupted(block, "TID list is circular"))?;
             let mut rows = Vec::new();
             current.next = tids::read_rows(index, current.owner, current.next, &mut rows)?;
+            current.in_record = false;
             let filter = self.filtered.as_mut().map(|f| &mut f.filter);
             self.rejected += admit(&index.layout, &rows, filter, &mut current.rows);
         }
@@ -413,6 +422,7 @@ impl Scan {
                 bounds: node.bounds,
                 exact,
                 rows,
+                in_record: true,
                 next: node.link,
                 lists_left,
             });
@@ -421,9 +431,12 @@ impl Scan {
 
     /// Starts the search, or goes on with it.
     fn search<S: PageStore>(&mut self, index: &mut Index<S>) -> Result<()> {
+        if self.found.is_empty() {
+            self.rows.clear();
+        }
         if !self.started {
             self.started = true;
-            if self.filtered.is_some() && self.begin_filtered(index)? {
+            if self.begin_filtered(index)? {
                 return Ok(());
             }
             self.enter(index)?;
@@ -431,7 +444,7 @@ impl Scan {
                 return Ok(());
             }
         } else {
-            if self.has_rather_gathered(index)? {
+            if self.rather_gathers(true) && self.gather(index)? {
                 return Ok(());
             }
             // Ever larger batches: the fewer there are, the fewer rows come late.
@@ -448,7 +461,7 @@ impl Scan {
         self.batches += 1;
         // A beam with room left has met all that its candidates lead to. What others lead to
         // belongs to the same batch: it may be nearer.
-        while self.frontier.beam.bound() == f32::INFINITY && !self.is_as_long() {
+        while self.frontier.queue.beam.bound() == f32::INFINITY && !self.rather_gathers(false) {
             if let Some(filtered) = &mut self.filtered {
                 filtered.renew_steering(self.ef);
             }
@@ -458,14 +471,16 @@ impl Scan {
             self.expand(index)?;
         }
         // Nothing comes too late once all are known.
-        if (self.is_as_long() || self.ends_early()) && self.gather(index)? {
+        let beam = &self.frontier.queue.beam;
+        let is_cut_off = beam.bound() == f32::INFINITY || beam.peek().is_some();
+        if self.rather_gathers(is_cut_off) && self.gather(index)? {
             return Ok(());
         }
         let frontier = &mut self.frontier;
         // Near the edge of a beam nodes are missing that the next one finds: they would come late.
         let horizon = frontier.ranked(3 * self.ef / 4);
         self.horizon = self.horizon.max(horizon);
-        frontier.discard_waiting();
+        frontier.queue.discard_waiting();
         if let Some(Filtered { steering, .. }) = &mut self.filtered {
             steering.discard_waiting();
         }
@@ -482,7 +497,7 @@ impl Scan {
 
     /// Empty beams for a search that goes on.
     fn renew_beams(&mut self) {
-        self.frontier.beam = Beam::new(self.ef);
+        self.frontier.queue.beam = Beam::new(self.ef);
         // What a search that goes on leaves out comes late. The beam's bound ends it later.
         self.frontier.nearest = None;
         match &mut self.filtered {
@@ -491,46 +506,26 @@ impl Scan {
         }
     }
 
-    /// Where what matches a filter is far from the query, and so about as far as much else that
-    /// does, searches on with larger beams until they find nothing nearer; `true` if it has found
-    /// all rows instead.
+    /// Where what matches a filter is far from the query, and so about as far as much else that does, searches on with
+    /// a larger beam that begins all over what matches; `true` if it has found all rows instead.
     fn widen<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
-        let few = self.settings.ef.div_ceil(4);
-        let mut before = f32::NEG_INFINITY;
-        loop {
-            let Some(filtered) = &self.filtered else {
-                return Ok(false);
-            };
-            let near = self.nearest(few);
-            let enough = self.visits() >= self.settings.max_visits || self.is_as_long();
-            let stable = near == before || enough;
-            let end = LARGEST_FAR_BEAM.max(self.settings.ef);
-            if !filtered.is_far() || stable || self.ef == end {
-                return Ok(false);
-            }
-            before = near;
-            self.ef = (2 * self.ef).min(end);
-            let rather = filtered.can_gather(self.settings.memory)
-                && (filtered.should_gather_for(self.ef)
-                    || filtered.should_gather_far(self.settings.ef));
-            if rather && self.gather(index)? {
-                return Ok(true);
-            }
-            self.renew_beams();
-            if !self.refill(index) {
-                return Ok(false);
-            }
+        let enough = self.visits() >= self.settings.max_visits || self.rather_gathers(false);
+        let Some(filtered) = self.filtered.as_ref().filter(|f| f.is_far() && !enough) else {
+            return Ok(false);
+        };
+        let most = LARGEST_FAR_BEAM.max(self.settings.ef);
+        self.ef = (WIDER_IF_FAR * self.ef).min(most);
+        let rather =
+            filtered.can_gather(self.settings.memory) && filtered.should_gather_for(self.ef);
+        if rather && self.gather(index)? {
+            return Ok(true);
+        }
+        self.renew_beams();
+        if self.refill(index) {
+            self.sow(index)?;
             self.expand(index)?;
         }
-    }
-
-    /// Distance of the node of this rank, counted from 1, among those that were found.
-    fn nearest(&self, rank: usize) -> f32 {
-        let mut distances: Vec<f32> = self.found.iter().map(|f| f.own).collect();
-        if distances.len() < rank {
-            return f32::INFINITY;
-        }
-        *distances.select_nth_unstable_by(rank - 1, f32::total_cmp).1
+        Ok(false)
     }
 
     /// The first search, from where the descent ends. A vacuum may free that node on the way; then
@@ -539,9 +534,9 @@ impl Scan {
         for _ in 0..search::DESCENTS {
             let beam = match &mut self.filtered {
                 Some(filtered) => &mut filtered.steering.beam,
-                None => &mut self.frontier.beam,
+                None => &mut self.frontier.queue.beam,
             };
-            for id in search::descend(index, &self.query, 0)? {
+            if let Some(id) = search::descend(index, &self.query, 0)? {
                 beam.start(id);
             }
             self.vacuums = index.meta().vacuums;
@@ -558,46 +553,27 @@ impl Scan {
             return Ok(false);
         };
         match filtered.start(index, self.ef, self.settings.memory)? {
-            Start::Gather(all) => self.visit_all(index, &all),
+            Start::Gather(all) => {
+                self.visit_all(index, &all)?;
+                Ok(true)
+            }
             Start::Search(seeds) => {
                 seeds
                     .into_iter()
-                    .for_each(|id| self.frontier.beam.start(id));
+                    .for_each(|id| self.frontier.queue.beam.start(id));
                 Ok(false)
             }
         }
     }
 
-    /// Where a search with a filter has visited more nodes than match, or as many as it may, visits those that
-    /// match instead of going on; `false` if it should go on.
-    fn has_rather_gathered<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
-        let Some(filtered) = &self.filtered else {
-            return Ok(false);
-        };
-        let enough = self.visits() >= self.settings.max_visits;
-        if enough && filtered.may_gather(self.settings.memory) || self.is_as_long() {
-            return self.gather(index);
-        }
-        Ok(false)
-    }
-
-    /// Whether a search with a filter has done as much as it may without all that its beam would lead to, but may visit
-    /// all that match.
-    fn ends_early(&self) -> bool {
-        let may_gather = |f: &Filtered| f.may_gather(self.settings.memory);
-        let beam = &self.frontier.beam;
-        self.settings.resume != Resume::Off
-            && (beam.bound() == f32::INFINITY || beam.peek().is_some())
-            && self.visits() >= self.settings.max_visits
-            && self.filtered.as_ref().is_some_and(may_gather)
-    }
-
-    /// Whether a search with a filter takes as long as a visit to all nodes that match.
-    fn is_as_long(&self) -> bool {
+    /// Whether a search with a filter rather visits all nodes that may match: it takes as long, or has done as much as it
+    /// may and is to go on.
+    fn rather_gathers(&self, is_to_go_on: bool) -> bool {
         let (visits, memory) = (self.visits(), self.settings.memory);
-        let filtered = self.filtered.as_ref();
-        self.settings.resume != Resume::Off
-            && filtered.is_some_and(|f| f.should_gather(visits, memory))
+        let enough = is_to_go_on && visits >= self.settings.max_visits;
+        let gathers =
+            |f: &Filtered| f.should_gather(visits, memory) || enough && f.may_gather(memory);
+        self.settings.resume != Resume::Off && self.filtered.as_ref().is_some_and(gathers)
     }
 
     /// Visits all nodes that may match and have not been visited; `false` if they are too many.
@@ -606,13 +582,16 @@ impl Scan {
             return Ok(false);
         };
         match filtered.all(index, self.settings.memory)? {
-            Some(all) => self.visit_all(index, &all),
+            Some(all) => {
+                self.visit_all(index, &all)?;
+                Ok(true)
+            }
             None => Ok(false),
         }
     }
 
-    /// Visits those of all nodes that match which have not been visited; `false` without a filter.
-    fn visit_all<S: PageStore>(&mut self, index: &Index<S>, all: &[NodeId]) -> Result<bool> {
+    /// Visits some of all nodes that may match.
+    fn sow<S: PageStore>(&mut self, index: &Index<S>) -> Result<()> {
         let Self {
             query,
             frontier,
@@ -623,7 +602,32 @@ impl Scan {
             ..
         } = self;
         let Some(filtered) = &mut self.filtered else {
-            return Ok(false);
+            return Ok(());
+        };
+        let left = self
+            .settings
+            .max_visits
+            .saturating_sub(known.len() + frontier.visited.len());
+        let most = left.min(MOST_SOWN * self.settings.ef);
+        filtered.sow(index, query, frontier, most, |visit, filter| {
+            let known = known.contains(visit.id);
+            !known && note(index, query, visit, Some(filter), found, rows, rejected)
+        })
+    }
+
+    /// Visits those of all nodes that match which have not been visited.
+    fn visit_all<S: PageStore>(&mut self, index: &Index<S>, all: &[NodeId]) -> Result<()> {
+        let Self {
+            query,
+            frontier,
+            found,
+            rows,
+            rejected,
+            known,
+            ..
+        } = self;
+        let Some(filtered) = &mut self.filtered else {
+            return Ok(());
         };
         filtered.gather(index, query, frontier, all, |visit, filter| {
             let known = known.contains(visit.id);
@@ -631,7 +635,7 @@ impl Scan {
         })?;
         self.batches += 1;
         self.end(End::Exhausted);
-        Ok(true)
+        Ok(())
     }
 
     /// Expands the beam; notes the nodes that have rows. Returns how many nodes it visited.
@@ -681,7 +685,7 @@ impl Scan {
         let forgotten = |f: &Filtered| f.steering.forgotten;
         if self.visits() >= self.settings.max_visits {
             End::Visits
-        } else if self.frontier.forgotten || self.filtered.as_ref().is_some_and(forgotten) {
+        } else if self.frontier.queue.forgotten || self.filtered.as_ref().is_some_and(forgotten) {
             End::Memory
         } else {
             End::Exhausted
@@ -719,7 +723,7 @@ impl Scan {
         }
         match &mut self.filtered {
             Some(filtered) => filtered.steering.beam.start(root),
-            None => self.frontier.beam.start(root),
+            None => self.frontier.queue.beam.start(root),
         }
         Ok(true)
     }
@@ -743,9 +747,11 @@ impl Scan {
             steering.keep_discarded = most / 2;
             most = most.saturating_sub(steering.discarded.len());
         }
-        count += frontier.refill(is_visited);
-        frontier.keep_discarded = most.saturating_sub(visited.len());
-        frontier.compact(most, frontier.keep_discarded, is_visited);
+        count += frontier.queue.refill(is_visited);
+        frontier.queue.keep_discarded = most.saturating_sub(visited.len());
+        frontier
+            .queue
+            .compact(most, frontier.queue.keep_discarded, is_visited);
         frontier.visited = visited;
         count > 0
     }

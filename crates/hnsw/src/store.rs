@@ -9,7 +9,7 @@ use std::ops::Range;
 /// Every call locks at most one page and only for its own duration. A change is atomic and
 /// survives a crash as a whole or not at all; changes become durable in the order in which they
 /// were made. Closures get a page's body under its lock: they compute and copy, nothing else; only the
-/// mark of dead rows asks the table there.
+/// mark of dead rows and the check of an index ask the table there.
 pub trait PageStore {
     /// Whether an index with these parameters can be that of this file, as far as is known from
     /// elsewhere.

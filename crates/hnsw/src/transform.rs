@@ -271,12 +271,6 @@ pub(crate) fn equal_words(x: &[f32]) -> impl Iterator<Item = u32> {
     x.iter().map(|&v| if v == 0.0 { 0 } else { v.to_bits() })
 }
 
-/// Hash of a row of words.
-pub fn hash_words(start: u64, words: impl Iterator<Item = u32>) -> u64 {
-    let [hash] = hashes([start], words);
-    hash
-}
-
 /// Hashes of a row of words, for several starts side by side: each step of one waits for the step before.
 pub(crate) fn hashes<const N: usize>(
     starts: [u64; N],

@@ -14,6 +14,7 @@
 use crate::alloc;
 use crate::chain::{self, Owner};
 use crate::index::{Index, Loaded, Visit, With};
+use crate::insert;
 use crate::keys::Sketch;
 use crate::layout::Layout;
 use crate::page::{Body, PageKind};
@@ -352,6 +353,7 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bo
         .collect();
     for &(id, level) in &dead_uppers {
         index.store.check_interrupts();
+        // Only a vacuum frees a record, so that it is still what it was.
         index.change_record(id, |mut record| {
             record.header().kind = SlotKind::Dead as u8;
             Ok(())
@@ -631,12 +633,14 @@ fn search_replacements<S: PageStore>(
     ef: usize,
 ) -> Result<Vec<Replacement>> {
     let mut frontier = Frontier::new(ef);
+    frontier.patience = insert::patience(ef);
     if u32::from(level) > index.meta().entry_level {
         return Ok(Vec::new());
     }
-    for start in search::descend(index, query, level)? {
-        frontier.beam.start(start);
-    }
+    let Some(start) = search::descend(index, query, level)? else {
+        return Ok(Vec::new());
+    };
+    frontier.queue.beam.start(start);
     let mut found = Vec::new();
     search::expand(index, query, level, With::Vector, &mut frontier, |visit| {
         if visit.header.kind == SlotKind::Node as u8 && visit.id != id {
@@ -654,6 +658,7 @@ fn search_replacements<S: PageStore>(
         Ok(())
     })?;
     found.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+    found.truncate(2 * ef);
     let distances: Vec<f32> = found.iter().map(|f| f.distance).collect();
     let lanes = index.layout.lanes;
     let selection = prune::select(&distances, lanes, lanes / 2, |i, j| {

@@ -1,8 +1,8 @@
 //! What a vector is: numbers, bits or elements, as the metric of an index says.
 //!
 //! Inside, a vector is a row of 32-bit *words*: the float32 coordinates of a dense vector, a bit
-//! string filled up with zeros, or index and value of each element of a sparse vector. Only this
-//! module and [`crate::query`] look into words; what finds, links and moves nodes passes them on.
+//! string filled up with zeros, or index and value of each element of a sparse vector. What computes
+//! distances and codes looks into words; what finds, links and moves nodes passes them on.
 
 use crate::code::EdgeCode;
 use crate::layout::{LaneCode, Layout, Metric, Storage};
@@ -137,14 +137,15 @@ impl Transform {
 impl Layout {
     /// Hash of a vector as it came, from its words.
     pub(crate) fn hash(&self, words: &[u32]) -> u32 {
-        (self.hash_from(transform::HASH_START, words) >> 16) as u32
+        let [hash] = self.hashes([transform::HASH_START], words);
+        (hash >> 16) as u32
     }
 
-    /// Another hash for every `start`.
-    pub(crate) fn hash_from(&self, start: u64, words: &[u32]) -> u64 {
+    /// Hashes of a vector as it came, one for each start.
+    pub(crate) fn hashes<const N: usize>(&self, starts: [u64; N], words: &[u32]) -> [u64; N] {
         match self.params.metric.only_storage() {
-            None => transform::hash(start, floats(words)),
-            Some(_) => transform::hash_words(start, words.iter().copied()),
+            None => transform::hashes(starts, transform::equal_words(floats(words))),
+            Some(_) => transform::hashes(starts, words.iter().copied()),
         }
     }
 

@@ -211,8 +211,8 @@ fn a_search_for_what_hardly_ever_matches() {
     assert!((VISITS..2 * VISITS).contains(&report.visits), "{report:?}");
 }
 
-/// What matches lies together on one side, and queries on others. All of it is visited where it is so far that none is
-/// among what is near.
+/// What matches lies together on one side, and queries on others. Some find the nearest without a visit to all of it; others
+/// visit all, once they have visited half as many.
 #[test]
 fn matches_far_from_the_query() {
     let params = keyed(params(DIMS, 16, Metric::L2, Storage::Auto));
@@ -237,13 +237,14 @@ fn matches_far_from_the_query() {
     let store = build(params, &data, 2);
     let mut index = open(&store);
     let (mut hits, mut wanted) = (0, 0);
+    let mut far = Vec::new();
     for (i, q) in sorted[..rows - matching].iter().enumerate().step_by(100) {
         let settings = settings(40, Resume::Strict);
         if i < rows / 4 {
             let mut scan = scan(&index, q, settings).with_filter(condition.filter(&index));
             scan.next(&mut index).expect("scan");
             let visits = scan.report().visits;
-            assert!((matching..rows / 2).contains(&visits), "{visits} visits");
+            far.push(visits);
         }
         let found = filtered(&mut index, q, settings, condition, 10);
         let mut exact: Vec<f64> = sorted[rows - matching..]
@@ -256,5 +257,8 @@ fn matches_far_from_the_query() {
         wanted += 10;
     }
     let recall = hits as f64 / wanted as f64;
+    far.sort_unstable();
+    assert!(far[0] < matching / 2, "{far:?}");
+    assert!(far[far.len() - 1] < matching * 3 / 2, "{far:?}");
     assert!(recall >= 0.97, "{recall}");
 }

@@ -3,7 +3,8 @@
 mod common;
 
 use common::Rng;
-use hnsw::search::{Beam, Visited};
+use hnsw::beam::Beam;
+use hnsw::search::Visited;
 use proptest::prelude::*;
 use std::collections::HashSet;
 

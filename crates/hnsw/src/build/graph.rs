@@ -4,9 +4,10 @@
 //! without their lock, and written under it.
 
 use super::{Arena, Builder};
+use crate::beam::Beam;
 use crate::layout::Layout;
 use crate::prune;
-use crate::search::{Beam, Visited};
+use crate::search::Visited;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const LOCK: u32 = 1 << 31;
@@ -36,7 +37,7 @@ impl<'a> List<'a> {
 
     /// The neighbour in a lane.
     pub fn id(self, lane: usize) -> u32 {
-        self.words[1 + lane].load(Ordering::Relaxed)
+        self.words[1 + lane].load(Ordering::Acquire)
     }
 
     /// Its distance.
@@ -48,13 +49,13 @@ impl<'a> List<'a> {
     pub fn ids(self) -> impl Iterator<Item = u32> + Clone + use<'a> {
         self.words[1..1 + self.degree()]
             .iter()
-            .map(|w| w.load(Ordering::Relaxed))
+            .map(|w| w.load(Ordering::Acquire))
     }
 
-    /// Sets a lane.
+    /// Sets a lane. Who reads its id without the lock finds the node that it names.
     pub fn set(self, lane: usize, id: u32, distance: f32) {
         self.words[1 + self.lanes() + lane].store(distance.to_bits(), Ordering::Relaxed);
-        self.words[1 + lane].store(id, Ordering::Relaxed);
+        self.words[1 + lane].store(id, Ordering::Release);
     }
 
     /// Sets the number of neighbours.

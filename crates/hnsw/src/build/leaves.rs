@@ -162,7 +162,7 @@ impl<A: Arena> Builder<A> {
         chance.is_multiple_of(one_in) || i == 0 || level > 0
     }
 
-    /// Rows of a leaf at most. The average leaf has three quarters of that, before those that are
+    /// Rows of a leaf at most. The average leaf has about half of that, before those that are
     /// larger are split.
     fn largest_leaf(&self) -> usize {
         (LARGEST * self.ef_construction).min(LARGEST_OF_ALL)

@@ -361,11 +361,7 @@ impl<A: Arena> Builder<A> {
     /// [`Node::hashes`] of a vector, from its words.
     fn hashes(&self, words: &[u32]) -> [u32; 2] {
         let starts = [transform::HASH_START, self.meta.seed];
-        let [hash, other] = match self.layout.params.metric.only_storage() {
-            None => transform::hashes(starts, transform::equal_words(floats(words))),
-            Some(_) => transform::hashes(starts, words.iter().copied()),
-        };
-        debug_assert_eq!((hash >> 16) as u32, self.layout.hash(words));
+        let [hash, other] = self.layout.hashes(starts, words);
         [(hash >> 16) as u32, other as u32]
     }
 
@@ -539,8 +535,7 @@ impl<A: Arena> Builder<A> {
             Metric::InnerProduct => -product,
             _ => a.square + b.square - 2.0 * product,
         };
-        // What overflows is far, but no less a neighbour; also if it is not a number.
-        let d = if d < f32::MAX { d } else { f32::MAX };
+        let d = leaves::at_most_max(d);
         match self.layout.params.metric {
             Metric::InnerProduct => d,
             _ => d.max(0.0),

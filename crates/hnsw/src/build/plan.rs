@@ -11,7 +11,7 @@ use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::{ROWS_FOR_BOUNDS, write_centre};
 use crate::keys::{Bounds, KeyValue, Sketch};
-use crate::layout::{LaneCode, Layout, Storage};
+use crate::layout::{LaneCode, Storage};
 use crate::page::{Body, CENTRE_COORDS, Meta, PageKind, VECTOR_BYTES, VectorHeader};
 use crate::record::{NONE, NodeId, RecordHeader, RecordMut, SlotKind};
 use crate::vector::floats;
@@ -19,11 +19,6 @@ use crate::{Error, Result, alloc, map, tids};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::ops::Range;
-
-/// Anchors that a node may carry before it takes a free lane's worth of others.
-fn anchor_limit(layout: &Layout) -> usize {
-    layout.lanes / 2
-}
 
 /// Rows at most whose values become the bounds of key columns.
 const SAMPLE: usize = 10_000;
@@ -72,14 +67,9 @@ pub struct Plan<'b, A: Arena> {
 }
 
 impl<A: Arena> Builder<A> {
-    /// Number of nodes; twins count once.
+    /// Numbers of nodes are below this.
     pub(super) fn total(&self) -> u32 {
-        let blocks = self.blocks.count();
-        match blocks {
-            0 => 0,
-            // Only the last batches of the scan are short, but any block may be.
-            n => (n * super::BATCH) as u32,
-        }
+        (self.blocks.count() * super::BATCH) as u32
     }
 
     pub(super) fn exists(&self, node: u32) -> bool {
@@ -160,7 +150,7 @@ impl<A: Arena> Plan<'_, A> {
         let records = self.uppers.len() + self.bases.len() + self.lists.len();
         let units = records.div_ceil(l.slots) as u64;
         let maps = match l.map_period() {
-            Some(_) => units.div_ceil(l.mapped_units().into()),
+            Some(_) => units.div_ceil(l.mapped_units.into()),
             None => 0,
         };
         u64::from(l.first_block()) + maps + units * u64::from(l.unit_pages())
@@ -184,7 +174,7 @@ impl<A: Arena> Plan<'_, A> {
                 Some(period) => (at / period, (at % period).saturating_sub(1)),
                 None => (0, at),
             };
-            (maps * l.mapped_units() + at / l.unit_pages()) as usize
+            (maps * l.mapped_units + at / l.unit_pages()) as usize
         };
         let base = |unit: usize| (unit * l.slots).saturating_sub(self.uppers.len());
         let (from, to) = (base(unit(pages.start)), base(unit(pages.end - 1) + 1));
@@ -227,7 +217,7 @@ impl<A: Arena> Plan<'_, A> {
         let at = block - l.first_block();
         // Units before those of this map page, and the place among these.
         let (before, at) = match l.map_period() {
-            Some(period) => (at / period * l.mapped_units(), (at % period).checked_sub(1)),
+            Some(period) => (at / period * l.mapped_units, (at % period).checked_sub(1)),
             None => (0, Some(at)),
         };
         let Some(at) = at else {
@@ -368,7 +358,7 @@ impl<A: Arena> Plan<'_, A> {
         let l = &self.builder.layout;
         let unit = position as u64 / l.slots as u64;
         let maps = match l.map_period() {
-            Some(_) => 1 + unit / u64::from(l.mapped_units()),
+            Some(_) => 1 + unit / u64::from(l.mapped_units),
             None => 0,
         };
         let block = u64::from(l.first_block()) + maps + unit * u64::from(l.unit_pages());
@@ -485,7 +475,7 @@ impl<A: Arena> Plan<'_, A> {
         while let Some(node) = queue.pop_front() {
             self.builder.check_stop()?;
             for (lane, neighbour) in self.builder.list(node, 0).ids().enumerate() {
-                let room = self.anchors[node as usize].len() < anchor_limit(&self.builder.layout);
+                let room = self.anchors[node as usize].len() < self.builder.layout.lanes / 2;
                 if !found[neighbour as usize] && room {
                     found[neighbour as usize] = true;
                     self.anchors[node as usize].push(lane as u8);

@@ -11,21 +11,19 @@
 mod edge;
 mod reach;
 mod rows;
-mod slots;
 
 use crate::chain::{self, Owner};
 use crate::code::EdgeCode;
 use crate::index::{Index, Loaded};
 use crate::keys::{KeyValue, Sketch};
 use crate::layout::Layout;
-use crate::page::{Body, HEADER_SIZE, Meta, PageKind, VectorHeader};
+use crate::page::{Body, Meta, PageKind, VectorHeader};
 use crate::record::{NONE, NodeId, Record, RecordHeader, SlotKind, Tid};
+use crate::slots::Slots;
 use crate::store::PageStore;
 use crate::vector::Vector;
 use crate::{Error, Result, search};
 use rows::Rows;
-use slots::Slots;
-use std::mem::size_of;
 
 /// How often a problem that may be one of time is looked at again.
 const TRIES: usize = 5;
@@ -301,8 +299,7 @@ impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
 
     /// A part of a vector stands behind the page of its record; whose it is says the record.
     fn vector_page(&mut self, block: u32, body: &Body) {
-        let header = &body.bytes()[HEADER_SIZE..][..size_of::<VectorHeader>()];
-        let owner = bytemuck::from_bytes::<VectorHeader>(header).owner;
+        let owner = VectorHeader::read(body).owner;
         let behind = block.wrapping_sub(owner);
         if !(1..=self.layout.vector_pages as u32).contains(&behind) {
             let text = format!("vector belongs to block {owner}, which is not before it");

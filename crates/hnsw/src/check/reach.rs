@@ -10,7 +10,7 @@ use crate::record::{NONE, NodeId, Record, SlotKind};
 use crate::store::PageStore;
 use crate::tids;
 
-use super::slots::Slots;
+use crate::slots::Slots;
 
 impl<S: PageStore, H: Host> Check<'_, '_, S, H> {
     /// Counts live nodes that cannot be reached, and reports those that have a row.

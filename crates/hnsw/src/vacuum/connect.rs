@@ -14,12 +14,16 @@ use crate::layout::Layout;
 use crate::page::PageKind;
 use crate::query::Query;
 use crate::record::{NONE, NodeId, Record, SlotKind};
+use crate::slots::Slots;
 use crate::store::PageStore;
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 
 /// Nodes that are asked for a free lane when none near the orphan has one.
 const LAST_RESORTS: usize = 1000;
+
+/// Nodes whose anchors are followed between looks for interrupts.
+const NODES_A_TURN: usize = 1 << 16;
 
 /// The tree of anchors, by node id.
 struct Tree {
@@ -58,7 +62,7 @@ impl Tree {
                 Ok(())
             })??;
         }
-        tree.find_tops(root);
+        tree.find_tops(root, index.store);
         Ok(tree)
     }
 
@@ -77,17 +81,23 @@ impl Tree {
     }
 
     /// Follows each node's anchors to the root, to a node without one or around in a circle.
-    fn find_tops(&mut self, root: NodeId) {
-        let alive: FxHashSet<NodeId> = self.live.iter().copied().collect();
+    fn find_tops(&mut self, root: NodeId, store: &impl PageStore) {
+        let mut alive = Slots::default();
+        self.live.iter().for_each(|&id| {
+            alive.add(id);
+        });
         let mut path = Vec::new();
-        for &id in &self.live {
+        for (i, &id) in self.live.iter().enumerate() {
+            if i.is_multiple_of(NODES_A_TURN) {
+                store.check_interrupts();
+            }
             let mut at = id;
             while self.top[at as usize] == NONE {
                 // Its own top for now: where the path meets itself it is a circle, whose top is here.
                 self.top[at as usize] = at;
                 path.push(at);
                 let parent = self.parent[at as usize];
-                if at == root || !alive.contains(&parent) {
+                if at == root || !alive.contains(parent) {
                     break;
                 }
                 at = parent;
@@ -118,7 +128,10 @@ pub(super) fn connect<S: PageStore>(index: &mut Index<S>, ef: usize) -> Result<(
         .copied()
         .filter(|&n| n != root && tree.top[n as usize] == n)
         .collect();
-    let generation = |&id: &NodeId| index.with_record(id, |record| record.header().generation);
+    let generation = |&id: &NodeId| {
+        index.store.check_interrupts();
+        index.with_record(id, |record| record.header().generation)
+    };
     let generations = tops.iter().map(generation).collect::<Result<Vec<_>>>()?;
     if !tops.is_empty() {
         // Some may be of inserts that have not come to anchor them.

@@ -18,6 +18,12 @@ impl Slots {
         new
     }
 
+    /// Whether a slot is in it.
+    pub fn contains(&self, id: NodeId) -> bool {
+        let word = self.0.get(id as usize / 64);
+        word.is_some_and(|word| word >> (id % 64) & 1 == 1)
+    }
+
     /// The first slot from `from` on that is in this set and not in another.
     pub fn next_not_in(&self, other: &Slots, from: NodeId) -> Option<NodeId> {
         let start = from as usize / 64;
@@ -42,7 +48,7 @@ mod tests {
     fn finds_what_the_other_lacks() {
         let (mut all, mut some) = (Slots::default(), Slots::default());
         for id in [0, 63, 64, 200, 1000] {
-            assert!(all.add(id) && !all.add(id));
+            assert!(!all.contains(id) && all.add(id) && !all.add(id) && all.contains(id));
         }
         some.add(0);
         some.add(200);
