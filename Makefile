@@ -166,7 +166,7 @@ test-valgrind:
 # replay differently.
 test-recall-%: private-%
 	$(PRIVATE) $(CHECKED) $(CARGO_TEST) -p cluster-tests --test recall --test cookbook --test peer --test catalogue --test alias --test migration --test compatibility \
-	    --test classes --test wal --test crash --test standby --test relations
+	    --test classes --test wal --test crash --test standby --test relations --test filters --test range
 
 # What make test does with 20 crashes and 480 damaged indexes.
 test-long: private-15

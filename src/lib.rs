@@ -2,7 +2,7 @@
 //!
 //! - `types`: the SQL types, their operators, casts and aggregates.
 //! - `am`: the access method, one file a callback.
-//! - `pg`: the only home of raw PostgreSQL calls.
+//! - `pg`: what touches PostgreSQL's pages, WAL, locks, tables and plans.
 //!
 //! The algorithms of the index are in the crate `hnsw`, the kernels in `distance`; neither knows
 //! of PostgreSQL.

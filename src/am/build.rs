@@ -2,7 +2,7 @@
 //!
 //! The backend's own thread, the leader, copies rows into batches; a pool of threads puts them into a graph
 //! in memory and later encodes its pages. A sample of the first rows gives the centre that is
-//! subtracted from all. The pages are written once, in order, and logged at the end.
+//! subtracted from all. The pages are written once, in order, and logged run by run.
 
 use super::aside::Store;
 use super::keys::{EncodedKey, Keys};

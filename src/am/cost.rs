@@ -7,12 +7,13 @@
 use super::keys::Keys;
 use super::options::Options;
 use super::{metric, range, settings};
-use crate::pg::planner::{self, Costs};
+use crate::pg::planner::{self, Asked, Costs, KeyCondition};
 use crate::types::IndexedType;
 use hnsw::Storage;
-use hnsw::filtered;
-use hnsw::map::SAMPLED;
+use hnsw::filtered::{self, SAMPLED};
+use hnsw::keys::false_positives;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
+use std::iter;
 
 /// Candidates expanded for each place in the beam, in an index of e rows; more in larger ones.
 const VISITS_PER_PLACE: f64 = 1.5;
@@ -28,6 +29,8 @@ const RETURNED: f64 = 0.75;
 const VISITS_PER_GATHERED: f64 = 0.25;
 /// The part of the matching nodes that a search visits before it rather gathers the others.
 const VISITED_BEFORE_GATHERING: f64 = 1.0 / 3.0;
+/// Elements of an array that nobody has counted.
+const ELEMENTS: f64 = 10.0;
 /// Less is none, as a share.
 const LEAST_SHARE: f64 = 1e-9;
 /// Bytes of a code in the map.
@@ -56,8 +59,8 @@ pub unsafe extern "C-unwind" fn amcostestimate(
         pg_sys::panic::pgrx_extern_c_guard(|| {
             *correlation = 0.0;
             let orders = pg_sys::list_length((*path).indexorderbys);
-            let ordered = orders > 0;
-            if !ordered && !planner::has_range(path) || orders > 1 || planner::wants_null(path) {
+            let has_range = planner::has_range(path);
+            if orders == 0 && !has_range || orders > 1 || planner::wants_null(path) {
                 // The index returns rows by one distance only, and only those that have one.
                 *startup = f64::INFINITY;
                 *total = f64::INFINITY;
@@ -70,7 +73,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 return;
             }
             // A range that does not end the scan is checked for each row of the table.
-            let leaves_out = !planner::has_range(path) || range::ends_scan(path);
+            let leaves_out = !has_range || range::ends_scan(path);
             let costs = planner::costs(root, path, loop_count, leaves_out);
             let conditions = planner::key_conditions(path);
             let (m, size, told) = planner::with_index((*(*path).indexinfo).indexoid, |index| {
@@ -83,22 +86,37 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                     // Depends on the values, most of which are short.
                     Some(_) => 0.0,
                 };
-                let keys = Keys::of(index);
-                let told: Vec<_> = conditions.iter().map(|c| keys.tell(c)).collect();
+                let told = match conditions.as_slice() {
+                    [] => Vec::new(),
+                    conditions => {
+                        let keys = Keys::of(index);
+                        let told = |c| Told::of(&keys, c);
+                        conditions.iter().map(told).collect()
+                    }
+                };
                 (f64::from(Options::of(index).m()), size, told)
             });
             let settings = settings::scan(false);
             let ef = match costs.limit {
-                Some(rows) if !planner::has_range(path) => settings.for_rows(rows as usize).ef,
+                Some(rows) if !has_range => settings.for_rows(rows as usize).ef,
                 _ => settings.ef,
             } as f64;
             let work = if conditions.is_empty() {
                 Work::plain(&costs, m, ef)
             } else {
                 let all = planner::selectivity(root, path, conditions.iter());
-                let told = conditions.iter().zip(told);
-                let told = told.filter_map(|(condition, told)| told.then_some(condition));
-                let told = planner::selectivity(root, path, told).max(LEAST_SHARE);
+                let of = |kind: Told| {
+                    let conditions = conditions.iter().zip(&told);
+                    conditions.filter_map(move |(c, told)| (*told == kind).then_some(c))
+                };
+                let mut told = planner::selectivity(root, path, of(Told::Exactly));
+                for condition in of(Told::Vaguely) {
+                    let exact = planner::selectivity(root, path, iter::once(condition));
+                    let elements = planner::elements_on_average(root, condition);
+                    let others = false_positives(elements.unwrap_or(ELEMENTS));
+                    told *= exact + (1.0 - exact) * others;
+                }
+                let told = told.max(LEAST_SHARE);
                 let filter = Filter {
                     columns: f64::from((*(*path).indexinfo).nkeycolumns - 1),
                     share: costs.share_of(told).max(LEAST_SHARE),
@@ -116,6 +134,25 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             *selectivity = costs.selectivity;
             *pages = costs.index_pages;
         })
+    }
+}
+
+/// How well sketches tell which nodes may meet a condition.
+#[derive(Clone, Copy, PartialEq)]
+enum Told {
+    Exactly,
+    /// Elements of sets share bits.
+    Vaguely,
+    NotAtAll,
+}
+
+impl Told {
+    fn of(keys: &Keys, condition: &KeyCondition) -> Self {
+        match condition.what {
+            _ if !keys.tell(condition) => Told::NotAtAll,
+            Asked::Operator { .. } if keys.is_set(condition.column) => Told::Vaguely,
+            _ => Told::Exactly,
+        }
     }
 }
 

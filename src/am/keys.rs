@@ -142,6 +142,11 @@ impl Keys {
         }
     }
 
+    /// Whether conditions on a column, counted from 0, are on sets.
+    pub fn is_set(&self, column: usize) -> bool {
+        self.columns[column].is_set()
+    }
+
     /// The filter of a scan, if it has conditions on key columns. What it needs is allocated in `memory`.
     ///
     /// # Safety
@@ -240,7 +245,7 @@ impl Keys {
         let same = from.sk_subtype == Oid::INVALID || described.is_input(from.sk_subtype);
         // SAFETY: as above.
         let hash = |&value: &Datum| unsafe { described.hash(value) };
-        let hashes = (is_equality && same).then(|| {
+        let hashes = (is_equality && same && described.may_be_hashed()).then(|| {
             let mut hashes: Vec<u32> = arguments.iter().map(hash).collect();
             hashes.sort_unstable();
             hashes

@@ -4,7 +4,8 @@
 //! paths from an index, the condition is said in another way that has: `column <<->> ROW(value,
 //! radius)`, "within a distance", the operator of strategy [`support::WITHIN`]. It is derived
 //! where the original is, and only for the index: the original stays and is checked for each row,
-//! so that `<` may become `<=`. Joins and conditions that only later have a value come by the same
+//! so that `<` may become `<=`. A similarity above a threshold, `1 - (column <=> value) > threshold`, is a distance
+//! below one, too. Joins and conditions that only later have a value come by the same
 //! way to parameterised paths.
 
 use super::{cost, metric, support};
@@ -51,8 +52,10 @@ unsafe extern "C-unwind" fn add_paths(
         }
         pg_sys::panic::pgrx_extern_c_guard(|| {
             if planner::has_index_paths(table, entry) {
+                // What changes rows changes all that meet its condition: no graph may miss one.
+                let derives = !planner::changes_rows(root, number);
                 for index in planner::indexes(table) {
-                    add_paths_of(root, table, index);
+                    add_paths_of(root, table, index, derives);
                 }
             }
         });
@@ -65,6 +68,7 @@ unsafe fn add_paths_of(
     root: *mut PlannerInfo,
     table: *mut RelOptInfo,
     index: *mut pg_sys::IndexOptInfo,
+    derives: bool,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -87,7 +91,8 @@ unsafe fn add_paths_of(
             // Costs would tell of rows that a policy or a view hides where they are.
             let may_sample = (*root).qual_security_level == 0;
             planner::add_paths(root, table, index, |clause| {
-                within_distance(clause, index, distance, within, may_sample)
+                let derived = || within_distance(clause, index, distance, within, may_sample);
+                derives.then(derived).flatten()
             });
         }
     }
@@ -182,7 +187,7 @@ pub unsafe fn ends_scan(path: *mut pg_sys::IndexPath) -> bool {
 pub struct Goal {
     /// What distances are from; `None` for NULL.
     pub centre: Option<Detoasted<'static>>,
-    /// Rows farther than this are not wanted.
+    /// Rows farther than this are not wanted, however their bound was rounded.
     pub radius: f64,
     /// Which rows the executor has to check.
     pub check: Check,
@@ -194,18 +199,18 @@ pub struct Goal {
 pub enum Check {
     /// None: there are no conditions.
     None,
-    /// Those whose distance may be above the radius.
-    Far,
+    /// Those whose distance may be above this.
+    Far(f64),
     /// All: a condition is on the distance from something else.
     All,
 }
 
 impl Check {
     /// Whether a row has to be checked whose distance is at most `upper`.
-    pub fn needs(&self, upper: f64, radius: f64) -> bool {
-        match self {
+    pub fn needs(&self, upper: f64) -> bool {
+        match *self {
             Check::None => false,
-            Check::Far => upper > radius || upper.is_nan(),
+            Check::Far(radius) => upper > radius || upper.is_nan(),
             Check::All => true,
         }
     }
@@ -259,11 +264,18 @@ pub unsafe fn goal(scan: &IndexScanDescData, context: Context) -> Goal {
                     continue;
                 }
             }
+            let radius = f64::from_bits(radius.value() as u64);
+            let rounding = match radius.is_finite() {
+                true => radius.abs() * planner::ROUNDING,
+                false => 0.0,
+            };
             // Nothing is above what is not a number, as PostgreSQL has it.
-            goal.radius = goal.radius.min(f64::from_bits(radius.value() as u64));
-            if matches!(goal.check, Check::None) {
-                goal.check = Check::Far;
-            }
+            goal.radius = goal.radius.min(radius + rounding);
+            goal.check = match goal.check {
+                Check::None => Check::Far(radius),
+                Check::Far(least) => Check::Far(least.min(radius)),
+                Check::All => Check::All,
+            };
         }
         if needs_centre {
             let message = "cannot scan hnsw index without order";

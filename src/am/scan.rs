@@ -63,11 +63,21 @@ struct Started {
     table_blocks: u32,
     /// The row returned last.
     last: Option<Row>,
-    /// Rows that turned out to be dead to everyone.
+    /// Rows that turned out to be dead to everyone, at most [`MOST_DEAD`].
     dead: Vec<Row>,
 }
 
+/// Dead rows that a scan remembers until its end.
+const MOST_DEAD: usize = 1 << 16;
+
 impl Started {
+    /// Remembers a row that is dead to everyone, if it can be marked.
+    fn note_dead(&mut self, row: Row) {
+        if row.in_record && self.dead.len() < MOST_DEAD {
+            self.dead.push(row);
+        }
+    }
+
     /// All rows to come are farther than the radius.
     fn end_at_radius(&mut self) {
         self.beyond = true;
@@ -198,26 +208,21 @@ pub unsafe extern "C-unwind" fn amgettuple(
             let Some(started) = &mut state.started else {
                 return false;
             };
-            if scan.kill_prior_tuple {
-                started.dead.extend(started.last.take());
+            if let Some(row) = started.last.filter(|_| scan.kill_prior_tuple) {
+                started.note_dead(row);
             }
             let (reader, report) = (&mut state.reader, &mut state.report);
             started.last = next(scan, started, state.context, reader, report);
             let Some(row) = started.last else {
                 let search = started.scan.report();
-                // Only conditions on key columns promise all rows.
-                let late = match started.scan.is_filtered() {
-                    true => search.late as u64 + started.late,
-                    false => 0,
-                };
+                let late = search.late as u64 + started.late;
                 warn_if_limited(&relation.name(), search, late);
                 return false;
             };
             report.rows += 1;
             scan.xs_heaptid = pointer_to(row.tid);
             // Not all keys say all, and a damaged one may say what is wrong.
-            scan.xs_recheck =
-                started.scan.is_filtered() || started.check.needs(row.upper, started.radius);
+            scan.xs_recheck = started.scan.is_filtered() || started.check.needs(row.upper);
             scan.xs_recheckorderby = false;
             if scan.numberOfOrderBys > 0 {
                 *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());
@@ -309,7 +314,7 @@ unsafe fn next(
                 Found::Row(Some(exact)) => (distance, upper) = (exact, exact),
                 Found::Invisible | Found::Row(None) => continue,
                 Found::Dead => {
-                    started.dead.push(row);
+                    started.note_dead(row);
                     continue;
                 }
             }
@@ -381,7 +386,7 @@ unsafe fn mark_dead(scan: &mut IndexScanDescData, started: &mut Started) {
     // SAFETY: a scan that returned rows has an open table and a snapshot.
     let table = unsafe { Relation::new(scan.heapRelation) };
     let snapshot = scan.xs_snapshot;
-    started.dead.sort_unstable_by_key(|row| row.node);
+    started.dead.sort_unstable_by_key(|row| (row.node, row.tid));
     for rows in started.dead.chunk_by(|a, b| a.node == b.node) {
         interrupts::check();
         let tids: Vec<Tid> = rows.iter().map(|row| row.tid).collect();
@@ -492,8 +497,10 @@ unsafe fn start(
         settings = settings.for_rows(rows);
     }
     if !ordered {
-        // The radius is bound enough.
+        // The radius is bound enough: whoever asks for all rows within it is to get them.
         settings.max_visits = usize::MAX;
+        settings.memory = usize::MAX;
+        settings.resume = Resume::Relaxed;
     }
     if any_order && settings.resume == Resume::Strict {
         // No row comes late.

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int, c_void};
 
 // The guard around a call costs more than these do. They raise no error with a valid, pinned
 // buffer. A backend here holds the content lock of one index page at a time, and takes one of the
-// table's under it only where it marks dead rows.
+// table's under it only where it marks dead rows or checks an index.
 unsafe extern "C-unwind" {
     pub fn LockBuffer(buffer: Buffer, mode: c_int);
     pub fn UnlockReleaseBuffer(buffer: Buffer);

@@ -105,10 +105,11 @@ impl KeyColumn {
         let kind = kind(input);
         // SAFETY: look-ups by OID; entries of the type cache stay for the life of the session.
         let hash = unsafe {
-            let base = pg_sys::getBaseType(type_oid);
-            let hashed = match kind {
-                Kind::Set => pg_sys::get_element_type(base),
-                _ => base,
+            // Operators are those of the class's type: a column's own may be another, equal in other cases.
+            let hashed = match input {
+                pg_sys::ANYARRAYOID => pg_sys::get_element_type(pg_sys::getBaseType(type_oid)),
+                pg_sys::ANYENUMOID => pg_sys::getBaseType(type_oid),
+                _ => input,
             };
             let entry = pg_sys::lookup_type_cache(hashed, pg_sys::TYPECACHE_HASH_PROC_FINFO as i32);
             let function = &raw mut (*entry).hash_proc_finfo;
@@ -166,6 +167,11 @@ impl KeyColumn {
     /// Whether a type is the one that the operator class is for.
     pub fn is_input(&self, type_oid: Oid) -> bool {
         type_oid == self.input
+    }
+
+    /// Whether a value may be too long for a key.
+    pub fn may_be_hashed(&self) -> bool {
+        self.length == -1
     }
 
     /// Whether values are passed as they are, so that operators on them allocate nothing.
@@ -258,7 +264,7 @@ impl KeyColumn {
         if state == State::Null as u8 && ends(0) {
             return Stored::Null;
         }
-        if state == State::Hash as u8 && self.length == -1 && ends(HASH) {
+        if state == State::Hash as u8 && self.may_be_hashed() && ends(HASH) {
             let mut hash = [0; HASH];
             hash.copy_from_slice(&bytes[..HASH]);
             return Stored::Hash(u32::from_ne_bytes(hash));

@@ -1,4 +1,4 @@
-//! The only home of raw PostgreSQL calls: buffers, WAL, relations, interrupts, memory.
+//! What touches PostgreSQL's pages, WAL, locks, tables and plans: buffers, relations, interrupts, memory.
 //!
 //! | module | subject |
 //! |---|---|
@@ -24,6 +24,7 @@
 //! | [`result`] | the rows that a function returns |
 //! | [`row`] | values of composite types |
 //! | [`store`] | the page store of an index |
+//! | [`temp_file`] | temporary files |
 //! | [`threads`] | worker threads of a backend |
 //! | `waits` | waits between visits to pages, in a build for tests |
 //! | `wal` | WAL records of changes to a page |

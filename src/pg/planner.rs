@@ -3,8 +3,8 @@
 use super::left_out;
 use super::relation::Relation;
 use pgrx::pg_sys::{
-    self, Expr, IndexOptInfo, IndexPath, List, Node, NodeTag, Oid, Path, PlannerInfo,
-    RangeTblEntry, RelOptInfo, RestrictInfo,
+    self, Datum, Expr, IndexOptInfo, IndexPath, List, Node, NodeTag, Oid, ParamKind, Path,
+    PlannerInfo, RangeTblEntry, RelOptInfo, RestrictInfo,
 };
 
 /// Estimates for a scan of an index, and what they are made of.
@@ -25,7 +25,7 @@ pub struct Costs {
     pub limit: Option<f64>,
     /// Rows that it takes from the scan, at most.
     pub wanted: f64,
-    /// Cost of a page read anywhere, and in sequence.
+    /// Cost of a page read anywhere.
     pub random_page: f64,
     /// Cost of a page read in sequence.
     pub sequential_page: f64,
@@ -205,6 +205,38 @@ pub unsafe fn selectivity<'a>(
     }
 }
 
+/// How many different elements the arrays have on average that a condition is on, if `ANALYZE` has counted them.
+///
+/// # Safety
+/// As for [`selectivity`]; the condition is on arrays.
+pub unsafe fn elements_on_average(root: *mut PlannerInfo, condition: &KeyCondition) -> Option<f64> {
+    // SAFETY: the caller's promise; the statistics stay until they are released, and the slot is filled if it is found.
+    unsafe {
+        let (_, [column, _]) = operator_call((*condition.clause).clause.cast())?;
+        let mut variable = pg_sys::VariableStatData::default();
+        pg_sys::examine_variable(root, column, 0, &mut variable);
+        if variable.statsTuple.is_null() {
+            return None;
+        }
+        let mut slot = pg_sys::AttStatsSlot::default();
+        let found = pg_sys::get_attstatsslot(
+            &mut slot,
+            variable.statsTuple,
+            pg_sys::STATISTIC_KIND_DECHIST as i32,
+            Oid::INVALID,
+            pg_sys::ATTSTATSSLOT_NUMBERS as i32,
+        );
+        // The average stands behind the histogram.
+        let average = (found && slot.nnumbers > 0)
+            .then(|| f64::from(*slot.numbers.add(slot.nnumbers as usize - 1)));
+        pg_sys::free_attstatsslot(&mut slot);
+        if let Some(release) = variable.freefunc {
+            release(variable.statsTuple);
+        }
+        average
+    }
+}
+
 /// Whether a path gives a condition on the distance to its index.
 ///
 /// # Safety
@@ -341,7 +373,7 @@ pub unsafe fn row_fields(node: *mut Node) -> Vec<*mut Node> {
 ///
 /// # Safety
 /// As for [`operator_call`].
-pub unsafe fn constant(node: *mut Node) -> Option<pg_sys::Datum> {
+pub unsafe fn constant(node: *mut Node) -> Option<Datum> {
     // SAFETY: the caller's promise; the tag says what it is.
     unsafe {
         if (*node).type_ != NodeTag::T_Const {
@@ -349,6 +381,20 @@ pub unsafe fn constant(node: *mut Node) -> Option<pg_sys::Datum> {
         }
         let constant = &*node.cast::<pg_sys::Const>();
         (!constant.constisnull).then_some(constant.constvalue)
+    }
+}
+
+/// Whether a statement updates or deletes rows of a table.
+///
+/// # Safety
+/// `root` is the planner's.
+pub unsafe fn changes_rows(root: *mut PlannerInfo, table: pg_sys::Index) -> bool {
+    use pg_sys::CmdType::{CMD_DELETE, CMD_MERGE, CMD_UPDATE};
+    // SAFETY: the caller's promise.
+    unsafe {
+        let command = (*(*root).parse).commandType;
+        let is_target = pg_sys::bms_is_member(table as i32, (*root).all_result_relids);
+        is_target && [CMD_UPDATE, CMD_DELETE, CMD_MERGE].contains(&command)
     }
 }
 
@@ -361,7 +407,11 @@ pub unsafe fn same(a: *mut Node, b: *mut Node) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         match ((*a).type_, (*b).type_) {
-            (NodeTag::T_Param, NodeTag::T_Param) => true,
+            (NodeTag::T_Param, NodeTag::T_Param) => {
+                let (a, b) = (&*a.cast::<pg_sys::Param>(), &*b.cast::<pg_sys::Param>());
+                let of_statement = |p: &pg_sys::Param| p.paramkind == ParamKind::PARAM_EXTERN;
+                a.paramid == b.paramid || !of_statement(a) && !of_statement(b)
+            }
             (NodeTag::T_Const, NodeTag::T_Const) => {
                 // One may have come with a length, the other without.
                 let mut a = *a.cast::<pg_sys::Const>();
@@ -496,8 +546,12 @@ pub unsafe fn operator_call(node: *mut Node) -> Option<(Oid, [*mut Node; 2])> {
     }
 }
 
-/// If a condition is `value < bound` or `value <= bound`, or these from right to left, and the value is
-/// of type `float8`: both, the bound as `float8` too.
+/// What is rounded in a sum or a product of `float8` is at most this part of the result.
+pub const ROUNDING: f64 = 4.0 * f64::EPSILON;
+
+/// If a condition holds only where some `value` of type `float8` is at most `bound`: both. It may be `value < bound`,
+/// or bound a difference `constant - value` or the negative value from below, also with sides exchanged or equality.
+/// The bound may be too small by [`ROUNDING`] of it.
 ///
 /// # Safety
 /// As for [`operator_call`].
@@ -505,27 +559,117 @@ pub unsafe fn upper_bound(clause: *mut Expr) -> Option<(*mut Node, *mut Node)> {
     // SAFETY: the caller's promise.
     unsafe {
         let (operator, [left, right]) = operator_call(clause.cast())?;
-        let (value, bound) = match pg_sys::get_op_opfamily_strategy(operator, FLOAT_ORDER) as u32 {
+        let (less, greater) = match pg_sys::get_op_opfamily_strategy(operator, FLOAT_ORDER) as u32 {
             pg_sys::BTLessStrategyNumber | pg_sys::BTLessEqualStrategyNumber => (left, right),
             pg_sys::BTGreaterStrategyNumber | pg_sys::BTGreaterEqualStrategyNumber => (right, left),
             _ => return None,
         };
-        if pg_sys::exprType(value) != pg_sys::FLOAT8OID {
+        if let Some((constant, value)) = subtraction(greater) {
+            let constant = constant + constant.abs() * ROUNDING;
+            let bound = [float8(constant), as_float8(less)?];
+            return Some((value, float8_call(pg_sys::F_FLOAT8MI, &bound)));
+        }
+        if let Some(value) = negated(greater) {
+            return Some((value, float8_call(pg_sys::F_FLOAT8UM, &[as_float8(less)?])));
+        }
+        let is_float8 = pg_sys::exprType(less) == pg_sys::FLOAT8OID;
+        is_float8.then_some((less, as_float8(greater)?))
+    }
+}
+
+/// The function of a call by an operator, and its arguments.
+///
+/// # Safety
+/// As for [`operator_call`].
+unsafe fn function_call(node: *mut Node) -> Option<(u32, Vec<*mut Node>)> {
+    // SAFETY: the caller's promise; the tag says what it is.
+    unsafe {
+        if (*node).type_ != NodeTag::T_OpExpr {
             return None;
         }
-        let bound = match pg_sys::exprType(bound) {
-            pg_sys::FLOAT4OID => pg_sys::makeFuncExpr(
-                Oid::from_u32(pg_sys::F_FLOAT8_FLOAT4),
-                pg_sys::FLOAT8OID,
-                list_of([bound]),
-                Oid::INVALID,
-                Oid::INVALID,
-                pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
-            )
-            .cast(),
-            _ => bound,
+        let call = &*node.cast::<pg_sys::OpExpr>();
+        let function = pg_sys::get_opcode(call.opno);
+        Some((function.to_u32(), elements(call.args)))
+    }
+}
+
+/// The parts of a difference between a constant and something else, of type `float8`.
+///
+/// # Safety
+/// As for [`operator_call`].
+unsafe fn subtraction(node: *mut Node) -> Option<(f64, *mut Node)> {
+    // SAFETY: the caller's promise; the function says of which types its arguments are.
+    unsafe {
+        let (function, arguments) = function_call(node)?;
+        let &[from, value] = arguments.as_slice() else {
+            return None;
         };
-        Some((value, bound))
+        let from = (function == pg_sys::F_FLOAT8MI).then_some(from)?;
+        Some((f64::from_bits(constant(from)?.value() as u64), value))
+    }
+}
+
+/// What an expression of type `float8` is the negative value of: `-x`, `x * -1` or `-1 * x`.
+///
+/// # Safety
+/// As for [`operator_call`].
+unsafe fn negated(node: *mut Node) -> Option<*mut Node> {
+    // SAFETY: the caller's promise; the function says of which types its arguments are.
+    unsafe {
+        let (function, arguments) = function_call(node)?;
+        let is_minus_one =
+            |node| constant(node).map(|c| f64::from_bits(c.value() as u64)) == Some(-1.0);
+        match *arguments.as_slice() {
+            [value] if function == pg_sys::F_FLOAT8UM => Some(value),
+            [value, one] | [one, value] if function == pg_sys::F_FLOAT8MUL && is_minus_one(one) => {
+                Some(value)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An expression of type `float8` or `float4` as one of `float8`; others are not compared with `float8` as they are.
+///
+/// # Safety
+/// As for [`operator_call`].
+unsafe fn as_float8(node: *mut Node) -> Option<*mut Node> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match pg_sys::exprType(node) {
+            pg_sys::FLOAT8OID => Some(node),
+            pg_sys::FLOAT4OID => Some(float8_call(pg_sys::F_FLOAT8_FLOAT4, &[node])),
+            _ => None,
+        }
+    }
+}
+
+/// A constant of type `float8`.
+fn float8(value: f64) -> *mut Node {
+    // SAFETY: allocates a node, which has a copy of the value where values are not passed as they are.
+    unsafe {
+        let (none, length) = (Oid::INVALID, size_of::<f64>() as i32);
+        let value = Datum::from(value.to_bits());
+        pg_sys::makeConst(pg_sys::FLOAT8OID, -1, none, length, value, false, true).cast()
+    }
+}
+
+/// A call of a function that returns `float8`; what it gives, if all arguments are constants.
+///
+/// # Safety
+/// The arguments are expressions of the types that the function takes.
+unsafe fn float8_call(function: u32, arguments: &[*mut Node]) -> *mut Node {
+    let none = Oid::INVALID;
+    let form = match function {
+        pg_sys::F_FLOAT8_FLOAT4 => pg_sys::CoercionForm::COERCE_IMPLICIT_CAST,
+        _ => pg_sys::CoercionForm::COERCE_EXPLICIT_CALL,
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        let arguments = list_of(arguments.iter().copied());
+        let function = Oid::from_u32(function);
+        let call = pg_sys::makeFuncExpr(function, pg_sys::FLOAT8OID, arguments, none, none, form);
+        pg_sys::eval_const_expressions(std::ptr::null_mut(), call.cast())
     }
 }
 

@@ -71,6 +71,7 @@ SELECT plan('i4 = ANY (ARRAY[i8])');
 SELECT plan($$t = ANY (ARRAY['t3' COLLATE "POSIX"])$$);
 SELECT plan('b IS NOT TRUE');
 SELECT plan('(b AND i4 = 3) IS TRUE');
+SELECT plan('i4 = 3 OR i4 IS NULL');
 -- without order, and for rows without a vector, the index is of no use
 SET enable_seqscan = on;
 EXPLAIN (COSTS OFF) SELECT id FROM items WHERE i4 = 3;
@@ -86,12 +87,28 @@ BEGIN
 END $$;
 SELECT c, nearest(c) FROM unnest(ARRAY[
     'true', 'v IS NOT NULL', 'i4 = 3', 'i4 = 3 AND i8 = 13', 'i4 IN (3, 4)', 'i4 IN (3, NULL)', 'i4 = 11', 'i4 = ANY (ARRAY[]::int[])', 'i4 > 7 AND i4 < 3',
-    'i4 = ANY (NULL::int[])', 'i4 = ANY (ARRAY[NULL]::int[])', 'i4 = ANY (ARRAY[3000000000, 3])', 'i4 < ANY (ARRAY[1, NULL])', 'i4 = ANY (ARRAY(SELECT 4 * n FROM generate_series(-500, 500) n))',
+    'i4 = ANY (NULL::int[])', 'i4 = ANY (ARRAY[NULL]::int[])', 'i4 = ANY (ARRAY[3000000000, 3])', 'i4 = 3 OR i4 = 4', 'i4 = 3 OR i4 IS NULL', 'i4 < ANY (ARRAY[1, NULL])', 'i4 = ANY (ARRAY(SELECT 4 * n FROM generate_series(-500, 500) n))',
     'i4 IN (3, 4) AND i4 IN (4, 5) AND b', 'NOT b',
     'i4 = 3::int8', 'i4 = 3000000000', 'i8 > 40::int2', 'i4 < (SELECT NULL::int)', 'i4 = (SELECT 3)', 'b < true', 'b = false AND NOT b', 'o = 2', 'f4 = 1.5::float8',
     'f8 >= 5', $$f8 < 'NaN'$$, $$n >= '7.0'$$, $$t = 't3'$$, $$t > 't7'$$, $$vc IN ('v1', 'v2')$$, $$bp = 'c1   '$$, 'u = md5(''1'')::uuid', $$da = timestamp '2020-01-02'$$,
     $$ti > '17:30'$$, $$ts <= date '2020-01-01'$$, $$tz = '2020-01-03'$$, $$ip = '10.0.0.3'$$, $$e = 'good'$$, 'd BETWEEN 2 AND 4', $$ia && '{1}'$$, $$ia @> '{1,2}'$$, $$ia @> '{}'$$,
     $$ia && '{}'$$, $$ta @> '{a1,a3}'$$, 'i4 IS NULL', 't IS NOT NULL', 'v IS NULL']) c;
+
+-- distances from a value as well, with and without order
+EXPLAIN (COSTS OFF) SELECT count(*) FROM items WHERE v <-> '[100,1,1]' < 60 AND i4 IN (3, 4) AND NOT b;
+CREATE FUNCTION within(mode text, radius float8, conditions text, OUT rows bigint, OUT exact bigint, OUT index text) LANGUAGE plpgsql AS $$
+DECLARE
+	query text := format('SELECT count(*) FROM items WHERE v <-> ''[100,1,1]'' < %s AND %s', radius, conditions);
+BEGIN
+	PERFORM set_config('hnsw.iterative_scan', mode, true), set_config('enable_indexscan', 'off', true);
+	EXECUTE query INTO exact;
+	PERFORM set_config('enable_indexscan', 'on', true);
+	EXECUTE query INTO rows;
+	index := hnsw_last_scan()->>'index';
+END $$;
+SELECT m, r, c, (within(m, r, c)).* FROM unnest('{strict_order,relaxed_order,off}'::text[]) m, unnest('{0,5.5,60,1000}'::float8[]) r,
+	unnest(ARRAY['i4 IN (3, 4) AND NOT b', 'i8 = 13', 'i4 IS NULL']) c;
+DROP FUNCTION within;
 
 -- lists that come later: from a parameter, from another table
 PREPARE lists(int[]) AS SELECT id FROM items WHERE i4 = ANY ($1) AND b ORDER BY v <-> '[100,1,1]' LIMIT 3;

@@ -59,6 +59,25 @@ SELECT id FROM t WHERE v <<->> around(100, 1) ORDER BY v <-> '[101.2,0,0]';
 SELECT count(*) FROM t WHERE v <<->> around(100, NULL);
 SELECT count(*) FROM t WHERE v <<->> NULL;
 
+-- a similarity above a threshold is a distance below one
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE 1 - (v <-> '[100.1,0,0]') > -1.5 ORDER BY v <-> '[100.1,0,0]' LIMIT 9;
+SELECT id FROM t WHERE 1 - (v <-> '[100.1,0,0]') > -1.5 ORDER BY v <-> '[100.1,0,0]' LIMIT 9;
+SELECT * FROM last;
+SELECT count(*) FROM t WHERE -1.5::real < 1 - (v <-> '[100.1,0,0]');
+SELECT count(*) FROM t WHERE -(v <-> '[100,0,0]') >= -1;
+SELECT count(*) FROM t WHERE (v <-> '[100,0,0]') * -1 > -1;
+SELECT count(*) FROM t WHERE -1 * (v <-> '[100,0,0]') BETWEEN -2 AND -1;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE -1 * (v <-> '[100,0,0]') >= -1;
+-- one that rounding lets pass, though the difference says no
+SELECT count(*) FROM t WHERE 0.1 - (v <-> '[100,0,0]') >= 0.1 - 1;
+SELECT count(*) FROM t WHERE 1e6 - (v <-> '[100,0,0]') >= 999999;
+-- none that bounds the distance from above
+SET enable_seqscan = on;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE 1 - (v <-> '[100,0,0]') < 0.5;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE (v <-> '[100,0,0]') * 2 > 1;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE (v <-> '[100,0,0]') - 1 > 1;
+SET enable_seqscan = off;
+
 -- parameters, in a plan for all of them
 SET plan_cache_mode = force_generic_plan;
 PREPARE within(vector, float8) AS SELECT array_agg(id ORDER BY id) FROM t WHERE v <-> $1 < $2;
@@ -84,6 +103,16 @@ EXECUTE counted('[7,0,0]', 'infinity');
 EXECUTE counted('[7,0,0]', 'NaN');
 SELECT * FROM last;
 EXECUTE within('[7,0]', 1);
+PREPARE alike(vector, float8) AS SELECT id FROM t WHERE 1 - (v <-> $1) > $2 ORDER BY v <-> $1 LIMIT 9;
+EXPLAIN (COSTS OFF) EXECUTE alike(NULL, NULL);
+EXECUTE alike('[7.1,0,0]', -1);
+SELECT * FROM last;
+EXECUTE alike('[7.1,0,0]', 'infinity');
+EXECUTE alike('[7.1,0,0]', NULL);
+-- two values are taken for two
+PREPARE apart(vector, float8, vector) AS SELECT id FROM t WHERE v <-> $1 < $2 ORDER BY v <-> $3 LIMIT 2;
+EXPLAIN (COSTS OFF) EXECUTE apart(NULL, NULL, NULL);
+EXECUTE apart('[7.1,0,0]', 3, '[9.1,0,0]');
 RESET plan_cache_mode;
 
 -- joins
@@ -100,7 +129,12 @@ SET enable_seqscan = on;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE v <-> '[100,0,0]' < tag;
 SET enable_seqscan = off;
 
--- other statements
+-- other statements: what changes rows reads the table
+SET enable_seqscan = on;
+EXPLAIN (COSTS OFF) UPDATE t SET tag = 9 WHERE v <-> '[100,0,0]' < 1.5;
+EXPLAIN (COSTS OFF) DELETE FROM t WHERE v <-> '[200,0,0]' <= 1;
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) DELETE FROM t WHERE id IN (SELECT id FROM t near WHERE v <-> '[200,0,0]' <= 1);
 WITH u AS (UPDATE t SET tag = 9 WHERE v <-> '[100,0,0]' < 1.5 RETURNING id) SELECT id FROM u ORDER BY 1;
 WITH d AS (DELETE FROM t WHERE v <-> '[200,0,0]' <= 1 RETURNING id) SELECT id FROM d ORDER BY 1;
 SELECT count(*) FROM t WHERE v <-> '[200,0,0]' < 3;
@@ -114,12 +148,15 @@ SET hnsw.iterative_scan = off;
 SELECT count(*) FROM t WHERE v <-> '[1000,0,0]' < 200;
 SELECT * FROM last;
 RESET hnsw.iterative_scan;
--- a limit is one of ordered scans
+-- limits are those of ordered scans
 \set VERBOSITY terse
 SET hnsw.max_scan_tuples = 50;
 SELECT count(*) FROM t WHERE v <-> '[1000,0,0]' < 100;
 SELECT count(*) BETWEEN 40 AND 100 FROM (SELECT id FROM t WHERE v <-> '[1000,0,0]' < 100 ORDER BY v <-> '[1000,0,0]') x;
 RESET hnsw.max_scan_tuples;
+SET work_mem = '64kB';
+SELECT count(*) FROM t WHERE v <-> '[1000,0,0]' < 1900;
+RESET work_mem;
 \set VERBOSITY default
 
 -- several indexes: each for its distance

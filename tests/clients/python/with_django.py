@@ -44,7 +44,7 @@ class Item(models.Model):
 INDEXES = [
     HnswIndex(name=f"by_{name}", fields=[column], m=16, ef_construction=64, opclasses=[name])
     for column, name in common.INDEXES
-] + [IvfflatIndex(name="lists", fields=["v"], lists=100, opclasses=["vector_l2_ops"])]
+] + [HnswIndex(name="with_keys", fields=["v", "id"], opclasses=["vector_l2_ops", "int8_ops"]), IvfflatIndex(name="lists", fields=["v"], lists=100, opclasses=["vector_l2_ops"])]
 
 
 class Migration(migrations.Migration):

@@ -36,6 +36,7 @@ def test(checks):
             postgresql_ops={column: name},
         )
         index.create(engine)
+    Index("with_keys", Item.v, Item.id, postgresql_using="hnsw", postgresql_ops={"v": "vector_l2_ops"}).create(engine)
     Index("lists", Item.v, postgresql_using="ivfflat", postgresql_with={"lists": 100}, postgresql_ops={"v": "vector_l2_ops"}).create(engine)
 
     with Session(engine) as session:

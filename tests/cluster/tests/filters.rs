@@ -283,3 +283,53 @@ fn after_a_crash_and_on_a_standby() {
         "on the standby that took its place",
     );
 }
+
+/// The operators of `citext` are not those of the index's class, which is that of `text`; and the column can become one
+/// of `text` without a new index.
+#[test]
+fn a_text_that_ignores_case() {
+    let mut fixture = Fixture::new(10, 100);
+    fixture.run(
+        "CREATE EXTENSION citext;
+         CREATE TABLE items (id int, v vector(2), name citext);
+         INSERT INTO items SELECT i, ARRAY[i, 1]::vector, CASE i % 2 WHEN 0 THEN 'Name' ELSE 'nAME' END || i % 50
+             FROM generate_series(1, 3000) i;
+         CREATE INDEX items_keys ON items USING hnsw (v vector_l2_ops, name)",
+    );
+    let query = |condition: &str| {
+        format!("SELECT id::text FROM items WHERE {condition} ORDER BY v <-> '[1000.2,1]' LIMIT 70")
+    };
+    let plan = |fixture: &mut Fixture, condition: &str| -> String {
+        let explain = format!("EXPLAIN (COSTS OFF) {}", query(condition));
+        let rows = fixture.client.query(&explain, &[]).unwrap();
+        rows.iter()
+            .map(|row| row.get::<_, String>(0) + "\n")
+            .collect()
+    };
+    let ids = |client: &mut Client, condition: &str| -> Vec<String> {
+        let rows = client.query(&query(condition), &[]).unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    fixture.run("SET enable_seqscan = off");
+    fixture
+        .exact
+        .batch_execute("SET enable_indexscan = off")
+        .unwrap();
+    let ignores_case = "name = 'NAME7'";
+    assert!(plan(&mut fixture, ignores_case).contains("Filter: (name = 'NAME7'::citext)"));
+    let found = ids(&mut fixture.client, ignores_case);
+    assert_eq!(found.len(), 60);
+    assert_eq!(found, ids(&mut fixture.exact, ignores_case));
+    for _ in 0..2 {
+        fixture.same(&query("name::text = 'nAME7'"), "nAME7");
+        fixture.run("ALTER TABLE items ALTER name TYPE text");
+        fixture.same(
+            &query("name = 'Name8'"),
+            "Index Cond: (name = 'Name8'::text)",
+        );
+    }
+    let damage = fixture
+        .client
+        .query("SELECT * FROM hnsw_check('items_keys', true)", &[]);
+    assert_eq!(damage.unwrap().len(), 0);
+}
