@@ -13,7 +13,6 @@ use hnsw::Storage;
 use hnsw::filtered::{self, SAMPLED};
 use hnsw::keys::false_positives;
 use pgrx::pg_sys::{self, Cost, IndexPath, PlannerInfo, Selectivity};
-use std::iter;
 
 /// Candidates expanded for each place in the beam, in an index of e rows; more in larger ones.
 const VISITS_PER_PLACE: f64 = 1.5;
@@ -111,7 +110,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
                 };
                 let mut told = planner::selectivity(root, path, of(Told::Exactly));
                 for condition in of(Told::Vaguely) {
-                    let exact = planner::selectivity(root, path, iter::once(condition));
+                    let exact = planner::selectivity_of(root, condition);
                     let elements = planner::elements_on_average(root, condition);
                     let others = false_positives(elements.unwrap_or(ELEMENTS));
                     told *= exact + (1.0 - exact) * others;

@@ -52,10 +52,8 @@ unsafe extern "C-unwind" fn add_paths(
         }
         pg_sys::panic::pgrx_extern_c_guard(|| {
             if planner::has_index_paths(table, entry) {
-                // What changes rows changes all that meet its condition: no graph may miss one.
-                let derives = !planner::changes_rows(root, number);
                 for index in planner::indexes(table) {
-                    add_paths_of(root, table, index, derives);
+                    add_paths_of(root, table, index);
                 }
             }
         });
@@ -68,7 +66,6 @@ unsafe fn add_paths_of(
     root: *mut PlannerInfo,
     table: *mut RelOptInfo,
     index: *mut pg_sys::IndexOptInfo,
-    derives: bool,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
@@ -91,8 +88,7 @@ unsafe fn add_paths_of(
             // Costs would tell of rows that a policy or a view hides where they are.
             let may_sample = (*root).qual_security_level == 0;
             planner::add_paths(root, table, index, |clause| {
-                let derived = || within_distance(clause, index, distance, within, may_sample);
-                derives.then(derived).flatten()
+                within_distance(clause, index, distance, within, may_sample)
             });
         }
     }
@@ -111,18 +107,22 @@ unsafe fn within_distance(
 ) -> Option<Derived> {
     // SAFETY: the caller's promise.
     unsafe {
-        let (compared, radius) = planner::upper_bound(clause)?;
-        let (operator, [left, right]) = planner::operator_call(compared)?;
-        if operator != distance.oid {
-            return None;
-        }
-        let (column, value) = if planner::is_column(left, index) {
-            (left, right)
-        } else if planner::is_column(right, index) {
-            (right, left)
-        } else {
-            return None;
+        // The column and what it is compared with, if that is by the distance.
+        let sides = |compared| {
+            let (operator, [left, right]) = planner::operator_call(compared)?;
+            match operator == distance.oid {
+                true if planner::is_column(left, index) => Some((left, right)),
+                true if planner::is_column(right, index) => Some((right, left)),
+                _ => None,
+            }
         };
+        let (column, value, radius) =
+            planner::upper_bounds(clause)
+                .into_iter()
+                .find_map(|(compared, bound)| {
+                    let (column, value) = sides(compared)?;
+                    Some((column, value, bound))
+                })?;
         let [_, sphere] = within.arguments;
         let known = (planner::constant(value), planner::constant(radius));
         let selectivity = match known {
@@ -187,7 +187,7 @@ pub unsafe fn ends_scan(path: *mut pg_sys::IndexPath) -> bool {
 pub struct Goal {
     /// What distances are from; `None` for NULL.
     pub centre: Option<Detoasted<'static>>,
-    /// Rows farther than this are not wanted, however their bound was rounded.
+    /// Rows farther than this are not wanted.
     pub radius: f64,
     /// Which rows the executor has to check.
     pub check: Check,
@@ -199,18 +199,18 @@ pub struct Goal {
 pub enum Check {
     /// None: there are no conditions.
     None,
-    /// Those whose distance may be above this.
-    Far(f64),
+    /// Those whose distance may be above the radius.
+    Far,
     /// All: a condition is on the distance from something else.
     All,
 }
 
 impl Check {
     /// Whether a row has to be checked whose distance is at most `upper`.
-    pub fn needs(&self, upper: f64) -> bool {
-        match *self {
+    pub fn needs(&self, upper: f64, radius: f64) -> bool {
+        match self {
             Check::None => false,
-            Check::Far(radius) => upper > radius || upper.is_nan(),
+            Check::Far => upper > radius || upper.is_nan(),
             Check::All => true,
         }
     }
@@ -265,17 +265,11 @@ pub unsafe fn goal(scan: &IndexScanDescData, context: Context) -> Goal {
                 }
             }
             let radius = f64::from_bits(radius.value() as u64);
-            let rounding = match radius.is_finite() {
-                true => radius.abs() * planner::ROUNDING,
-                false => 0.0,
-            };
             // Nothing is above what is not a number, as PostgreSQL has it.
-            goal.radius = goal.radius.min(radius + rounding);
-            goal.check = match goal.check {
-                Check::None => Check::Far(radius),
-                Check::Far(least) => Check::Far(least.min(radius)),
-                Check::All => Check::All,
-            };
+            goal.radius = goal.radius.min(radius);
+            if matches!(goal.check, Check::None) {
+                goal.check = Check::Far;
+            }
         }
         if needs_centre {
             let message = "cannot scan hnsw index without order";

@@ -71,10 +71,12 @@ fn name(end: End) -> &'static str {
 }
 
 /// Warns, once a statement, if a limit keeps a scan from giving rows that are still wanted, or it left out
-/// `late` rows.
-pub fn warn_if_limited(index: &str, report: scan::Report, late: u64) {
-    let (detail, hint) = match report.end {
+/// `late` rows; `beyond`: it came to rows beyond the radius.
+pub fn warn_if_limited(index: &str, report: scan::Report, beyond: bool, late: u64) {
+    let end = report.end.or(beyond.then_some(End::Exhausted));
+    let (what, detail, hint) = match end {
         Some(End::Visits) => (
+            "ended before it had all rows asked for",
             format!(
                 "It visited {} nodes; hnsw.max_scan_tuples is {}.",
                 report.visits,
@@ -83,6 +85,7 @@ pub fn warn_if_limited(index: &str, report: scan::Report, late: u64) {
             "Raise hnsw.max_scan_tuples, or index the columns of the filter.",
         ),
         Some(End::Memory) => (
+            "ended before it had all rows asked for",
             format!(
                 "After {} nodes, where to go on did not fit work_mem * hnsw.scan_mem_multiplier.",
                 report.visits
@@ -90,6 +93,7 @@ pub fn warn_if_limited(index: &str, report: scan::Report, late: u64) {
             "Raise work_mem or hnsw.scan_mem_multiplier, or index the columns of the filter.",
         ),
         Some(End::Exhausted) if late > 0 => (
+            "may have left out rows",
             format!(
                 "It found {late} nodes or rows after farther ones had been returned, and left them out."
             ),
@@ -100,9 +104,11 @@ pub fn warn_if_limited(index: &str, report: scan::Report, late: u64) {
     // SAFETY: reads a variable of the session.
     let statement = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
     if WARNED.replace(statement) != statement {
-        let message =
-            format!("scan of hnsw index \"{index}\" ended before it had all rows asked for");
-        warn(message, detail, hint);
+        warn(
+            format!("scan of hnsw index \"{index}\" {what}"),
+            detail,
+            hint,
+        );
     }
 }
 

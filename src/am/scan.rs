@@ -216,13 +216,14 @@ pub unsafe extern "C-unwind" fn amgettuple(
             let Some(row) = started.last else {
                 let search = started.scan.report();
                 let late = search.late as u64 + started.late;
-                warn_if_limited(&relation.name(), search, late);
+                warn_if_limited(&relation.name(), search, started.beyond, late);
                 return false;
             };
             report.rows += 1;
             scan.xs_heaptid = pointer_to(row.tid);
             // Not all keys say all, and a damaged one may say what is wrong.
-            scan.xs_recheck = started.scan.is_filtered() || started.check.needs(row.upper);
+            scan.xs_recheck =
+                started.scan.is_filtered() || started.check.needs(row.upper, started.radius);
             scan.xs_recheckorderby = false;
             if scan.numberOfOrderBys > 0 {
                 *scan.xs_orderbyvals = Datum::from(row.lower.to_bits());

@@ -205,6 +205,19 @@ pub unsafe fn selectivity<'a>(
     }
 }
 
+/// Share of the table's rows that meet a condition.
+///
+/// # Safety
+/// As for [`selectivity`].
+pub unsafe fn selectivity_of(root: *mut PlannerInfo, condition: &KeyCondition) -> f64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let clause: *mut Node = condition.clause.cast();
+        let kind = pg_sys::JoinType::JOIN_INNER;
+        pg_sys::clause_selectivity(root, clause, 0, kind, std::ptr::null_mut())
+    }
+}
+
 /// How many different elements the arrays have on average that a condition is on, if `ANALYZE` has counted them.
 ///
 /// # Safety
@@ -384,17 +397,17 @@ pub unsafe fn constant(node: *mut Node) -> Option<Datum> {
     }
 }
 
-/// Whether a statement updates or deletes rows of a table.
+/// Whether a condition says which rows a statement updates or deletes.
 ///
 /// # Safety
-/// `root` is the planner's.
-pub unsafe fn changes_rows(root: *mut PlannerInfo, table: pg_sys::Index) -> bool {
+/// The planner's.
+unsafe fn chooses_what_changes(root: *mut PlannerInfo, condition: *mut RestrictInfo) -> bool {
     use pg_sys::CmdType::{CMD_DELETE, CMD_MERGE, CMD_UPDATE};
     // SAFETY: the caller's promise.
     unsafe {
         let command = (*(*root).parse).commandType;
-        let is_target = pg_sys::bms_is_member(table as i32, (*root).all_result_relids);
-        is_target && [CMD_UPDATE, CMD_DELETE, CMD_MERGE].contains(&command)
+        [CMD_UPDATE, CMD_DELETE, CMD_MERGE].contains(&command)
+            && pg_sys::bms_overlap((*condition).required_relids, (*root).all_result_relids)
     }
 }
 
@@ -409,8 +422,8 @@ pub unsafe fn same(a: *mut Node, b: *mut Node) -> bool {
         match ((*a).type_, (*b).type_) {
             (NodeTag::T_Param, NodeTag::T_Param) => {
                 let (a, b) = (&*a.cast::<pg_sys::Param>(), &*b.cast::<pg_sys::Param>());
-                let of_statement = |p: &pg_sys::Param| p.paramkind == ParamKind::PARAM_EXTERN;
-                a.paramid == b.paramid || !of_statement(a) && !of_statement(b)
+                let is_result = |p: &pg_sys::Param| p.paramkind == ParamKind::PARAM_EXEC;
+                (a.paramkind, a.paramid) == (b.paramkind, b.paramid) || is_result(a) && is_result(b)
             }
             (NodeTag::T_Const, NodeTag::T_Const) => {
                 // One may have come with a length, the other without.
@@ -449,6 +462,8 @@ pub unsafe fn add_paths(
             list_of(
                 elements::<RestrictInfo>(conditions)
                     .into_iter()
+                    // What changes are all rows that meet it: no graph may miss one.
+                    .filter(|&condition| !chooses_what_changes(root, condition))
                     .filter_map(|condition| {
                         let derived = derived((*condition).clause)?;
                         let made = with_clause(root, condition, derived.clause);
@@ -546,34 +561,55 @@ pub unsafe fn operator_call(node: *mut Node) -> Option<(Oid, [*mut Node; 2])> {
     }
 }
 
-/// What is rounded in a sum or a product of `float8` is at most this part of the result.
-pub const ROUNDING: f64 = 4.0 * f64::EPSILON;
+/// What several sums of `float8` are rounded by, at most, as a part of what is summed.
+const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
-/// If a condition holds only where some `value` of type `float8` is at most `bound`: both. It may be `value < bound`,
-/// or bound a difference `constant - value` or the negative value from below, also with sides exchanged or equality.
-/// The bound may be too small by [`ROUNDING`] of it.
+/// What a condition bounds from above: pairs of expressions of type `float8`, of which the first is at most the second
+/// wherever the condition holds. It is `value < bound`, or bounds a difference `constant - value` or the negative value
+/// from below, also with sides exchanged or equality.
 ///
 /// # Safety
 /// As for [`operator_call`].
-pub unsafe fn upper_bound(clause: *mut Expr) -> Option<(*mut Node, *mut Node)> {
+pub unsafe fn upper_bounds(clause: *mut Expr) -> Vec<(*mut Node, *mut Node)> {
     // SAFETY: the caller's promise.
     unsafe {
-        let (operator, [left, right]) = operator_call(clause.cast())?;
+        let Some((operator, [left, right])) = operator_call(clause.cast()) else {
+            return Vec::new();
+        };
         let (less, greater) = match pg_sys::get_op_opfamily_strategy(operator, FLOAT_ORDER) as u32 {
             pg_sys::BTLessStrategyNumber | pg_sys::BTLessEqualStrategyNumber => (left, right),
             pg_sys::BTGreaterStrategyNumber | pg_sys::BTGreaterEqualStrategyNumber => (right, left),
-            _ => return None,
+            _ => return Vec::new(),
         };
-        if let Some((constant, value)) = subtraction(greater) {
-            let constant = constant + constant.abs() * ROUNDING;
-            let bound = [float8(constant), as_float8(less)?];
-            return Some((value, float8_call(pg_sys::F_FLOAT8MI, &bound)));
+        let mut bounds = Vec::new();
+        if let (pg_sys::FLOAT8OID, Some(greater)) = (pg_sys::exprType(less), as_float8(greater)) {
+            bounds.push((less, greater));
         }
-        if let Some(value) = negated(greater) {
-            return Some((value, float8_call(pg_sys::F_FLOAT8UM, &[as_float8(less)?])));
+        if let Some(less) = as_float8(less) {
+            let difference = subtraction(greater).map(|(c, value)| (value, difference(c, less)));
+            let negative =
+                negated(greater).map(|value| (value, float8_call(pg_sys::F_FLOAT8UM, &[less])));
+            bounds.extend(difference.or(negative));
         }
-        let is_float8 = pg_sys::exprType(less) == pg_sys::FLOAT8OID;
-        is_float8.then_some((less, as_float8(greater)?))
+        bounds
+    }
+}
+
+/// `constant - x`, and more by what was rounded here and where `x` was compared with a difference.
+///
+/// # Safety
+/// `x` is an expression of type `float8`.
+unsafe fn difference(c: f64, x: *mut Node) -> *mut Node {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if let Some(x) = constant(x) {
+            let x = f64::from_bits(x.value() as u64);
+            return float8(c - x + ROUNDING * (c.abs() + x.abs()));
+        }
+        let exact = float8_call(pg_sys::F_FLOAT8MI, &[float8(c + ROUNDING * c.abs()), x]);
+        let size = float8_call(pg_sys::F_FLOAT8ABS, &[x]);
+        let rounding = float8_call(pg_sys::F_FLOAT8MUL, &[float8(ROUNDING), size]);
+        float8_call(pg_sys::F_FLOAT8PL, &[exact, rounding])
     }
 }
 

@@ -71,6 +71,7 @@ EXPLAIN (COSTS OFF) SELECT id FROM t WHERE -1 * (v <-> '[100,0,0]') >= -1;
 -- one that rounding lets pass, though the difference says no
 SELECT count(*) FROM t WHERE 0.1 - (v <-> '[100,0,0]') >= 0.1 - 1;
 SELECT count(*) FROM t WHERE 1e6 - (v <-> '[100,0,0]') >= 999999;
+SELECT count(*) FROM t WHERE 1e308 - (v <-> '[100,0,0]') > -1e308;
 -- none that bounds the distance from above
 SET enable_seqscan = on;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE 1 - (v <-> '[100,0,0]') < 0.5;
@@ -109,6 +110,10 @@ EXECUTE alike('[7.1,0,0]', -1);
 SELECT * FROM last;
 EXECUTE alike('[7.1,0,0]', 'infinity');
 EXECUTE alike('[7.1,0,0]', NULL);
+-- bounds that are differences themselves
+PREPARE below(vector, float8) AS SELECT array_agg(id ORDER BY id) FROM t WHERE v <-> $1 < 3 - $2 AND v <-> $1 < -$2 + 3;
+EXPLAIN (COSTS OFF) EXECUTE below(NULL, NULL);
+EXECUTE below('[7.1,0,0]', 1);
 -- two values are taken for two
 PREPARE apart(vector, float8, vector) AS SELECT id FROM t WHERE v <-> $1 < $2 ORDER BY v <-> $3 LIMIT 2;
 EXPLAIN (COSTS OFF) EXECUTE apart(NULL, NULL, NULL);
@@ -129,12 +134,21 @@ SET enable_seqscan = on;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE v <-> '[100,0,0]' < tag;
 SET enable_seqscan = off;
 
--- other statements: what changes rows reads the table
-SET enable_seqscan = on;
-EXPLAIN (COSTS OFF) UPDATE t SET tag = 9 WHERE v <-> '[100,0,0]' < 1.5;
-EXPLAIN (COSTS OFF) DELETE FROM t WHERE v <-> '[200,0,0]' <= 1;
-SET enable_seqscan = off;
-EXPLAIN (COSTS OFF) DELETE FROM t WHERE id IN (SELECT id FROM t near WHERE v <-> '[200,0,0]' <= 1);
+-- other statements: what changes rows reads the table for the condition that chooses them
+CREATE FUNCTION index_conditions(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Index Cond' THEN RETURN NEXT trim(line); END IF;
+	END LOOP;
+END $$;
+SELECT index_conditions($$SELECT id FROM t WHERE v <-> '[100,0,0]' < 1.5 FOR UPDATE$$);
+SELECT index_conditions($$UPDATE t SET tag = 9 WHERE v <-> '[100,0,0]' < 1.5$$);
+SELECT index_conditions($$DELETE FROM t WHERE v <-> '[200,0,0]' <= 1$$);
+SELECT index_conditions($$DELETE FROM t WHERE id IN (SELECT id FROM t near WHERE v <-> '[200,0,0]' <= 1)$$);
+SELECT index_conditions($$DELETE FROM t USING t b WHERE t.v <-> b.v < 0.02 AND t.id > b.id AND b.id < 3$$);
+SELECT index_conditions($$UPDATE t SET tag = 1 WHERE EXISTS (SELECT FROM t b WHERE b.v <-> t.v < 0.02 AND b.id = 3)$$);
+DROP FUNCTION index_conditions;
 WITH u AS (UPDATE t SET tag = 9 WHERE v <-> '[100,0,0]' < 1.5 RETURNING id) SELECT id FROM u ORDER BY 1;
 WITH d AS (DELETE FROM t WHERE v <-> '[200,0,0]' <= 1 RETURNING id) SELECT id FROM d ORDER BY 1;
 SELECT count(*) FROM t WHERE v <-> '[200,0,0]' < 3;

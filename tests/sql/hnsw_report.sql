@@ -29,7 +29,9 @@ SELECT ended, nodes FROM last;
 
 -- one that leaves out what comes late
 SET hnsw.iterative_scan = strict_order;
+SET client_min_messages = error;
 SELECT count(*) > 1000 AS most FROM (SELECT id FROM t ORDER BY v <-> '[7,0,0]' LIMIT 3000) x;
+RESET client_min_messages;
 SELECT ended, nodes, rows::int + late AS rows_and_late FROM last;
 
 -- without iterative scans, ef_search is the limit: no warning

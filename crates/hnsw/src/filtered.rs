@@ -66,7 +66,7 @@ pub(crate) struct Filtered {
     pub steering: Queue,
     /// What the map says.
     look: Look,
-    /// Whether what matches was counted, as far as memory allowed.
+    /// Whether it has named all that match, or these are too many.
     counted: bool,
     /// Of the nearest nodes that were visited, in their order.
     near: Vec<Near>,
@@ -84,8 +84,8 @@ struct Near {
 pub(crate) enum Start {
     /// With a search of the graph that begins at these nodes, too.
     Search(Vec<NodeId>),
-    /// With a visit to these, all nodes that may match.
-    Gather(Vec<NodeId>),
+    /// With a visit to all nodes that may match, which are known.
+    Gather,
 }
 
 /// What ends a search before its beams are expanded.
@@ -134,13 +134,9 @@ impl Filtered {
         ef: usize,
         memory: usize,
     ) -> Result<Start> {
-        self.look_at(index, SAMPLED)?;
-        if self.should_gather_for(ef)
-            && self.can_gather(memory)
-            && let Some(all) = self.all(index, memory)?
-            && self.should_gather_for(ef)
-        {
-            return Ok(Start::Gather(all));
+        self.look_at(index, SAMPLED, memory)?;
+        if self.gathers_for(index, ef, memory)? {
+            return Ok(Start::Gather);
         }
         self.steering.beam = Beam::new(self.places(ef));
         let seeds = if self.share() < COMMON { SEEDS } else { 0 };
@@ -151,14 +147,27 @@ impl Filtered {
     }
 
     /// Looks at so many pages of the map at most.
-    fn look_at<S: PageStore>(&mut self, index: &Index<S>, pages: u32) -> Result<()> {
-        self.look = index.look(&mut self.filter, pages)?;
-        self.counted = self.look.was_whole();
+    fn look_at<S: PageStore>(&mut self, index: &Index<S>, pages: u32, memory: usize) -> Result<()> {
+        self.look = index.look(&mut self.filter, pages, memory / GATHERED)?;
+        self.counted = self.look.names_all();
         Ok(())
     }
 
+    /// Whether all nodes that may match are to be visited instead of a search with a beam of `ef`; they are known then.
+    pub fn gathers_for<S: PageStore>(
+        &mut self,
+        index: &Index<S>,
+        ef: usize,
+        memory: usize,
+    ) -> Result<bool> {
+        Ok(self.should_gather_for(ef)
+            && self.can_gather(memory)
+            && self.find_all(index, memory)?
+            && self.should_gather_for(ef))
+    }
+
     /// Whether to visit all nodes that may match is less work than a search with a beam of `ef`.
-    pub fn should_gather_for(&self, ef: usize) -> bool {
+    fn should_gather_for(&self, ef: usize) -> bool {
         gathers(self.look.matching, self.share(), ef as f64)
     }
 
@@ -199,7 +208,7 @@ impl Filtered {
     }
 
     /// Whether all nodes that may match fit into `memory`.
-    pub fn can_gather(&self, memory: usize) -> bool {
+    fn can_gather(&self, memory: usize) -> bool {
         self.look.matching <= (memory / GATHERED) as f64
     }
 
@@ -208,31 +217,21 @@ impl Filtered {
         !self.counted || self.can_gather(memory)
     }
 
-    /// All nodes that may match; `None` if they are too many for `memory`.
-    pub fn all<S: PageStore>(
-        &mut self,
-        index: &Index<S>,
-        memory: usize,
-    ) -> Result<Option<Vec<NodeId>>> {
-        let most = memory / GATHERED;
-        let all = index.all_matching(&self.filter, &self.look, most)?;
+    /// Finds all nodes that may match; `false` if they are too many for `memory`.
+    pub fn find_all<S: PageStore>(&mut self, index: &Index<S>, memory: usize) -> Result<bool> {
         self.counted = true;
-        self.look.matching = match &all {
-            Some(all) => all.len() as f64,
-            None => self.look.matching.max((most + 1) as f64),
-        };
-        Ok(all)
+        index.complete(&mut self.look, &self.filter, memory / GATHERED)
     }
 
-    /// Visits those of all nodes that may match which have not been visited.
+    /// Visits those of all nodes that may match, which are known, that have not been visited.
     pub fn gather<S: PageStore>(
         &mut self,
         index: &Index<S>,
         query: &Query,
         frontier: &mut Frontier,
-        all: &[NodeId],
         mut found: impl FnMut(&Visit, &mut Filter) -> bool,
     ) -> Result<()> {
+        let all = self.look.take();
         all.iter()
             .take(GATHERED_AHEAD)
             .for_each(|&id| index.prefetch_rows(id));
@@ -249,31 +248,32 @@ impl Filtered {
         Ok(())
     }
 
-    /// Visits some of all nodes that may match, spread evenly, and offers their neighbours. Where what matches is far, no
+    /// Visits some of all nodes that may match, spread over the map, and offers their neighbours. Where what matches is far, no
     /// way leads from one that is near to the nearest: all lie in about the same direction.
     pub fn sow<S: PageStore>(
         &mut self,
         index: &Index<S>,
         query: &Query,
         frontier: &mut Frontier,
-        most: usize,
+        (most, memory): (usize, usize),
         mut found: impl FnMut(&Visit, &mut Filter) -> bool,
     ) -> Result<()> {
-        if !self.counted {
-            self.look_at(index, SAMPLED_FAR)?;
+        if !self.look.was_whole() {
+            self.look_at(index, SAMPLED_FAR, memory)?;
         }
+        let coded = index.layout.code_dims > 0;
         let count = (self.look.matching as usize / SOWN).min(most).max(1);
-        let some = std::mem::take(&mut self.look.some);
-        let mut sown = some
-            .iter()
-            .step_by(some.len().div_ceil(count).max(1))
-            .peekable();
-        while let Some(&id) = sown.next() {
+        let step = self.look.some.len().div_ceil(count).max(1);
+        let sown: Vec<NodeId> = self.look.some.iter().copied().step_by(step).collect();
+        for (i, &id) in sown.iter().enumerate() {
             index.store.check_interrupts();
-            if let Some(&&next) = sown.peek() {
+            if let Some(&next) = sown.get(i + 1) {
                 index.prefetch(next);
             }
-            let new = frontier.enter(id, index.layout.code_dims > 0);
+            if !coded {
+                frontier.visited.insert(id);
+            }
+            let new = frontier.enter(id, coded);
             if new && index.visit(query, id, 0, With::Sketches, &mut frontier.visit)? {
                 if found(&frontier.visit, &mut self.filter) {
                     frontier.queue.place_expanded(frontier.visit.own, id);
@@ -281,8 +281,6 @@ impl Filtered {
                 self.offer_lanes(index, query, frontier)?;
             }
         }
-        drop(sown);
-        self.look.some = some;
         Ok(())
     }
 
@@ -297,8 +295,11 @@ impl Filtered {
             return Ok(visits >= limits.visits);
         };
         let many = visits >= VISITS_PER_PAGE * self.look.pages as usize;
-        if !self.counted && (many || self.should_gather(visits, memory)) {
-            self.look_at(index, u32::MAX)?;
+        if many && !self.look.was_whole() && !self.counted {
+            self.look_at(index, u32::MAX, memory)?;
+        }
+        if !self.counted && self.should_gather(visits, memory) {
+            self.find_all(index, memory)?;
         }
         Ok(visits >= limits.visits || self.should_gather(visits, memory))
     }
@@ -339,6 +340,11 @@ impl Filtered {
                 return Ok(());
             };
             if !frontier.enter(id, coded) {
+                // It was sown since it was offered.
+                match steers {
+                    true => self.steering.beam.remove(),
+                    false => frontier.queue.beam.remove(),
+                };
                 continue;
             }
             let next = match self.steers(frontier) {

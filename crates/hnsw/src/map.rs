@@ -20,8 +20,9 @@ use std::ops::Range;
 
 /// So few nodes that match are fetched into the processor's cache when they are found.
 const FETCHED: usize = 32;
-/// Codes in the middle of a page that tell what the page is like.
-const WINDOW: usize = 256;
+/// Strips of a page's codes that tell what the page is like, and how many codes one has.
+const STRIPS: usize = 4;
+const STRIP: usize = 64;
 /// If one in so many of them may match, those of the page are many, and only these are looked at.
 const MANY: usize = 8;
 
@@ -47,9 +48,20 @@ impl Look {
         self.step == 1
     }
 
+    /// Whether it names all nodes that may match.
+    pub fn names_all(&self) -> bool {
+        self.was_whole() && self.has_all
+    }
+
     /// Whether what it names are all nodes of this page, counted from 0.
     fn knows(&self, page: u32) -> bool {
         self.has_all && page < self.pages && page % self.step == self.step / 2
+    }
+
+    /// What it names; it names nothing then.
+    pub fn take(&mut self) -> Vec<NodeId> {
+        self.has_all = false;
+        std::mem::take(&mut self.some)
     }
 }
 
@@ -113,10 +125,12 @@ impl Layout {
         bytemuck::cast_slice(&body.bytes()[start..][..2 * self.mapped_slots()])
     }
 
-    /// How many nodes a map page has.
-    fn nodes_on(&self, body: &Body) -> usize {
+    /// How many nodes a part of a map page has.
+    fn nodes_in(&self, body: &Body, part: Range<usize>) -> usize {
         // A page has fewer codes than 16 bits can count.
-        let nodes = self.codes(body, 0).iter().map(|&c| u16::from(c != NOTHING));
+        let nodes = self.codes(body, 0)[part]
+            .iter()
+            .map(|&c| u16::from(c != NOTHING));
         nodes.sum::<u16>().into()
     }
 
@@ -176,13 +190,13 @@ impl<S: PageStore> Index<'_, S> {
     }
 
     /// Shows a map page, unless it was never written.
-    fn read_map(&self, map: u32, f: impl FnOnce(&Body)) -> Result<()> {
+    fn read_map<R>(&self, map: u32, f: impl FnOnce(&Body) -> R) -> Result<Option<R>> {
         self.store.read(map, |body| {
-            if !body.is_new() {
-                body.expect(PageKind::Map, map)?;
-                f(body);
+            if body.is_new() {
+                return Ok(None);
             }
-            Ok(())
+            body.expect(PageKind::Map, map)?;
+            Ok(Some(f(body)))
         })?
     }
 
@@ -193,9 +207,9 @@ impl<S: PageStore> Index<'_, S> {
         (0..count).map(move |i| first + i * period)
     }
 
-    /// Says how many nodes may match and names some, from at most so many pages, spread evenly over the map; the test that
-    /// rules out most there becomes the first.
-    pub(crate) fn look(&self, filter: &mut Filter, most: u32) -> Result<Look> {
+    /// Says how many nodes may match and names some, about `most_named` at most, from at most so many pages, spread evenly
+    /// over the map; the test that rules out most there becomes the first.
+    pub(crate) fn look(&self, filter: &mut Filter, most: u32, most_named: usize) -> Result<Look> {
         let l = &self.layout;
         let pages = self.map_pages();
         let count = pages.len() as u32;
@@ -207,34 +221,52 @@ impl<S: PageStore> Index<'_, S> {
             ..Look::default()
         };
         let slots = l.mapped_slots();
-        let start = slots.saturating_sub(WINDOW) / 2;
-        let window = start..slots.min(start + WINDOW);
+        let strips: [Range<usize>; STRIPS] = std::array::from_fn(|strip| {
+            let middle = slots * (2 * strip + 1) / (2 * STRIPS);
+            middle.saturating_sub(STRIP / 2)..slots.min(middle + STRIP / 2)
+        });
         let mut passing = vec![0; filter.tests.len()];
-        let mut places = Vec::new();
+        let (mut places, mut ids) = (Vec::new(), Vec::new());
         for map in pages.skip(step as usize / 2).step_by(step as usize) {
             self.store.check_interrupts();
             self.prefetch_codes(map + step * l.map_period().unwrap_or_default(), filter);
-            self.read_map(map, |body| {
-                look.nodes += l.nodes_on(body) as f64;
-                if filter.tests.len() > 1 {
-                    for (passing, (column, test)) in passing.iter_mut().zip(&filter.tests) {
-                        places.clear();
-                        let codes = &l.codes(body, *column)[window.clone()];
-                        test.select(self.kernels, codes, &mut places);
-                        *passing += places.len();
+            ids.clear();
+            let matching = self.read_map(map, |body| {
+                let nodes = l.nodes_in(body, 0..slots);
+                look.nodes += nodes as f64;
+                let mut seen = 0;
+                for strip in &strips {
+                    seen += l.nodes_in(body, strip.clone());
+                    if filter.tests.len() > 1 {
+                        for (passing, (column, test)) in passing.iter_mut().zip(&filter.tests) {
+                            places.clear();
+                            let codes = &l.codes(body, *column)[strip.clone()];
+                            test.select(self.kernels, codes, &mut places);
+                            *passing += places.len();
+                        }
                     }
+                    self.matching_places(body, filter, strip.clone(), &mut places);
+                    self.add_ids(map, strip.start, &places, &mut ids);
                 }
-                let mut seen = window.clone();
-                self.matching_places(body, filter, seen.clone(), &mut places);
-                let many = places.len() * MANY > seen.len();
-                if !many {
-                    seen = 0..slots;
-                    self.matching_places(body, filter, seen.clone(), &mut places);
+                if ids.len() * MANY > seen {
+                    look.has_all = false;
+                    return (ids.len() * nodes) as f64 / seen as f64;
                 }
-                look.has_all &= !many;
-                look.matching += (places.len() * slots) as f64 / seen.len() as f64;
-                self.add_ids(map, seen.start, &places, &mut look.some);
+                ids.clear();
+                self.matching_places(body, filter, 0..slots, &mut places);
+                self.add_ids(map, 0, &places, &mut ids);
+                ids.len() as f64
             })?;
+            look.matching += matching.unwrap_or_default();
+            look.some.append(&mut ids);
+            if look.some.len() > most_named {
+                let mut number = 0usize;
+                look.some.retain(|_| {
+                    number += 1;
+                    number.is_multiple_of(2)
+                });
+                look.has_all = false;
+            }
         }
         let mut by_passing: Vec<_> = passing.into_iter().zip(filter.tests.drain(..)).collect();
         by_passing.sort_by_key(|(passing, _)| *passing);
@@ -248,22 +280,25 @@ impl<S: PageStore> Index<'_, S> {
         Ok(look)
     }
 
-    /// All nodes that may match, in order; `None` if there are more than `limit`. Pages that a look knows are not read
-    /// again: what a scan may return was there before.
-    pub(crate) fn all_matching(
-        &self,
-        filter: &Filter,
-        known: &Look,
-        limit: usize,
-    ) -> Result<Option<Vec<NodeId>>> {
+    /// Makes a look name all nodes that may match, in order; `false` if there are more than `limit`. Pages that it knows are
+    /// not read again: what a scan may return was there before.
+    pub(crate) fn complete(&self, look: &mut Look, filter: &Filter, limit: usize) -> Result<bool> {
+        let known = Look {
+            some: Vec::new(),
+            ..*look
+        };
         let mut found = match known.has_all {
-            true => known.some.clone(),
+            true => look.take(),
             false => Vec::new(),
         };
+        let named = found.len();
         let mut places = Vec::new();
         let slots = self.layout.mapped_slots();
         let period = self.layout.map_period().unwrap_or_default();
         for (map, page) in self.map_pages().zip(0..) {
+            if found.len() > limit {
+                break;
+            }
             if known.knows(page) {
                 continue;
             }
@@ -274,18 +309,27 @@ impl<S: PageStore> Index<'_, S> {
                 self.matching_places(body, filter, 0..slots, &mut places);
                 self.add_ids(map, 0, &places, &mut found);
             })?;
-            if found.len() > limit {
-                return Ok(None);
-            }
             if found.len() <= FETCHED {
                 found[before..]
                     .iter()
                     .for_each(|&id| self.prefetch_rows(id));
             }
         }
-        // Two rows of ascending ids, which this merges.
-        found.sort();
-        Ok(Some(found))
+        let all = found.len() <= limit;
+        look.matching = match all {
+            true => found.len() as f64,
+            false => look.matching.max(found.len() as f64),
+        };
+        if all {
+            // Two rows of ascending ids, which this merges.
+            found.sort();
+            (look.step, look.has_all, look.some) = (1, true, found);
+        } else if known.has_all {
+            // Not those of the first pages only.
+            found.truncate(named);
+            look.some = found;
+        }
+        Ok(all)
     }
 
     /// Fetches what of a map page is looked at first.

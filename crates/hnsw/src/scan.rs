@@ -510,14 +510,16 @@ impl Scan {
     /// a larger beam that begins all over what matches; `true` if it has found all rows instead.
     fn widen<S: PageStore>(&mut self, index: &Index<S>) -> Result<bool> {
         let enough = self.visits() >= self.settings.max_visits || self.rather_gathers(false);
-        let Some(filtered) = self.filtered.as_ref().filter(|f| f.is_far() && !enough) else {
+        let Settings { memory, .. } = self.settings;
+        let Some(filtered) = self.filtered.as_mut().filter(|f| f.is_far() && !enough) else {
             return Ok(false);
         };
-        let most = LARGEST_FAR_BEAM.max(self.settings.ef);
-        self.ef = (WIDER_IF_FAR * self.ef).min(most);
-        let rather =
-            filtered.can_gather(self.settings.memory) && filtered.should_gather_for(self.ef);
-        if rather && self.gather(index)? {
+        if self.ef >= LARGEST_FAR_BEAM {
+            return Ok(false);
+        }
+        self.ef = (WIDER_IF_FAR * self.ef).min(LARGEST_FAR_BEAM);
+        if filtered.gathers_for(index, self.ef, memory)? {
+            self.visit_all(index)?;
             return Ok(true);
         }
         self.renew_beams();
@@ -553,8 +555,8 @@ impl Scan {
             return Ok(false);
         };
         match filtered.start(index, self.ef, self.settings.memory)? {
-            Start::Gather(all) => {
-                self.visit_all(index, &all)?;
+            Start::Gather => {
+                self.visit_all(index)?;
                 Ok(true)
             }
             Start::Search(seeds) => {
@@ -581,13 +583,11 @@ impl Scan {
         let Some(filtered) = &mut self.filtered else {
             return Ok(false);
         };
-        match filtered.all(index, self.settings.memory)? {
-            Some(all) => {
-                self.visit_all(index, &all)?;
-                Ok(true)
-            }
-            None => Ok(false),
+        let all = filtered.find_all(index, self.settings.memory)?;
+        if all {
+            self.visit_all(index)?;
         }
+        Ok(all)
     }
 
     /// Visits some of all nodes that may match.
@@ -608,15 +608,15 @@ impl Scan {
             .settings
             .max_visits
             .saturating_sub(known.len() + frontier.visited.len());
-        let most = left.min(MOST_SOWN * self.settings.ef);
+        let most = (left.min(MOST_SOWN * self.settings.ef), self.settings.memory);
         filtered.sow(index, query, frontier, most, |visit, filter| {
             let known = known.contains(visit.id);
             !known && note(index, query, visit, Some(filter), found, rows, rejected)
         })
     }
 
-    /// Visits those of all nodes that match which have not been visited.
-    fn visit_all<S: PageStore>(&mut self, index: &Index<S>, all: &[NodeId]) -> Result<()> {
+    /// Visits those of all nodes that may match, which are known, that have not been visited.
+    fn visit_all<S: PageStore>(&mut self, index: &Index<S>) -> Result<()> {
         let Self {
             query,
             frontier,
@@ -629,7 +629,7 @@ impl Scan {
         let Some(filtered) = &mut self.filtered else {
             return Ok(());
         };
-        filtered.gather(index, query, frontier, all, |visit, filter| {
+        filtered.gather(index, query, frontier, |visit, filter| {
             let known = known.contains(visit.id);
             !known && note(index, query, visit, Some(filter), found, rows, rejected)
         })?;

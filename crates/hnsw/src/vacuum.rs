@@ -353,7 +353,7 @@ fn mark_uppers<S: PageStore>(index: &Index<S>, survey: &mut Survey) -> Result<bo
         .collect();
     for &(id, level) in &dead_uppers {
         index.store.check_interrupts();
-        // Only a vacuum frees a record, so that it is still what it was.
+        // What belongs to a dead node only this vacuum frees.
         index.change_record(id, |mut record| {
             record.header().kind = SlotKind::Dead as u8;
             Ok(())
@@ -577,7 +577,7 @@ fn repair_list<S: PageStore>(
     }
     let alive = neighbours.len() - lost.len();
     if 2 * (alive + replacements.len().min(lost.len())) < neighbours.len() {
-        let more = search_replacements(index, &query, id, level, ef)?;
+        let more = search_replacements(index, &query, id, (level, ef), |_| true)?;
         replacements.extend(more.into_iter().filter(|r| excluded.insert(r.id)));
     }
     replacements.sort_by(|a, b| a.distance.total_cmp(&b.distance));
@@ -624,13 +624,13 @@ fn load_replacement<S: PageStore>(
     }))
 }
 
-/// Searches for neighbours as an insert does.
+/// Searches for neighbours as an insert does, among nodes that may be.
 fn search_replacements<S: PageStore>(
     index: &mut Index<S>,
     query: &Query,
     id: NodeId,
-    level: u8,
-    ef: usize,
+    (level, ef): (u8, usize),
+    may_be: impl Fn(NodeId) -> bool,
 ) -> Result<Vec<Replacement>> {
     let mut frontier = Frontier::new(ef);
     frontier.patience = insert::patience(ef);
@@ -643,7 +643,7 @@ fn search_replacements<S: PageStore>(
     frontier.queue.beam.start(start);
     let mut found = Vec::new();
     search::expand(index, query, level, With::Vector, &mut frontier, |visit| {
-        if visit.header.kind == SlotKind::Node as u8 && visit.id != id {
+        if visit.header.kind == SlotKind::Node as u8 && visit.id != id && may_be(visit.id) {
             found.push(Replacement {
                 id: visit.id,
                 distance: visit.own,

@@ -212,7 +212,7 @@ fn a_search_for_what_hardly_ever_matches() {
 }
 
 /// What matches lies together on one side, and queries on others. Some find the nearest without a visit to all of it; others
-/// visit all, once they have visited half as many.
+/// visit all, once they have visited a third as many.
 #[test]
 fn matches_far_from_the_query() {
     let params = keyed(params(DIMS, 16, Metric::L2, Storage::Auto));

@@ -175,8 +175,8 @@ fn attach<S: PageStore>(
     if orphan.anchor_at_one_of(index, &near)? {
         return Ok(true);
     }
-    let mut found = search_replacements(index, &orphan.query, id, 0, ef)?;
-    found.retain(|r| tree.is_attached(r.id));
+    let attached = |id| tree.is_attached(id);
+    let found = search_replacements(index, &orphan.query, id, (0, ef), attached)?;
     if orphan.anchor_at_one_of(index, &found)? {
         return Ok(true);
     }
