@@ -34,6 +34,12 @@ const GATHERED_PER_VISIT: f64 = 3.0;
 /// Matching nodes that the search starts from, beside the one that the descent ends at. Where none is near
 /// the query, they are far from it together.
 const SEEDS: usize = 8;
+/// Estimates from codes of fewer coordinates do not tell the nearest of what is far: where less than this part of the share of
+/// all nodes matches among the neighbours of nodes that steer, all that match are visited, if they are at most so many
+/// for each place of the beam, over their share, and for each place.
+const LONG_CODE: usize = 256;
+const VERY_FAR: f64 = 0.5;
+const MOST_FAR: (f64, f64) = (60.0, 1000.0);
 /// Nodes nearest to the query whose neighbours tell how many match there.
 const NEAREST: usize = 40;
 /// Where less than this part of the share of all nodes matches near the query, what matches is far.
@@ -70,9 +76,12 @@ pub(crate) struct Filtered {
     counted: bool,
     /// Of the nearest nodes that were visited, in their order.
     near: Vec<Near>,
+    /// Neighbours of nodes that steer, and those of them that may match.
+    steered: (u64, u64),
 }
 
 /// What a visited node says of those around it.
+#[derive(Clone, Copy)]
 struct Near {
     own: f32,
     /// Neighbours, and those of them that may match.
@@ -118,6 +127,7 @@ impl Filtered {
             look: Look::default(),
             counted: false,
             near: Vec::new(),
+            steered: (0, 0),
         }
     }
 
@@ -182,6 +192,15 @@ impl Filtered {
     /// about as far as many others, which a search tells apart with a larger beam only.
     pub fn is_far(&self) -> bool {
         self.nearness() < FAR
+    }
+
+    /// Whether all nodes that may match are to be visited since what matches is too far for codes of so many coordinates.
+    pub fn gathers_far(&self, code_dims: usize, ef: usize) -> bool {
+        let (lanes, matching) = self.steered;
+        let around = matching as f64 / (self.share() * lanes as f64);
+        let (over_share, most) = MOST_FAR;
+        let most = ef as f64 * (over_share / self.share()).min(most);
+        code_dims < LONG_CODE && around < VERY_FAR && self.look.matching <= most
     }
 
     /// An empty beam of nodes that steer, for a search that goes on. Those that are nearest lead nowhere
@@ -375,17 +394,21 @@ impl Filtered {
                     false => self.steering.place_expanded(own, id),
                 }
             }
-            self.offer_lanes(index, query, frontier)?;
+            let near = self.offer_lanes(index, query, frontier)?;
+            if steers {
+                self.steered.0 += u64::from(near.lanes);
+                self.steered.1 += u64::from(near.matching);
+            }
         }
     }
 
-    /// Offers the neighbours of the node visited last.
+    /// Offers the neighbours of the node visited last; says how many there are and may match.
     fn offer_lanes<S: PageStore>(
         &mut self,
         index: &Index<S>,
         query: &Query,
         frontier: &mut Frontier,
-    ) -> Result<()> {
+    ) -> Result<Near> {
         let mut near = Near {
             own: frontier.visit.own,
             lanes: frontier.visit.neighbours.len() as u32,
@@ -425,7 +448,7 @@ impl Filtered {
             self.near.truncate(NEAREST - 1);
             self.near.insert(at, near);
         }
-        Ok(())
+        Ok(near)
     }
 
     /// Whether the next node is one that steers.

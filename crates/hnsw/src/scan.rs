@@ -514,6 +514,11 @@ impl Scan {
         let Some(filtered) = self.filtered.as_mut().filter(|f| f.is_far() && !enough) else {
             return Ok(false);
         };
+        let far = filtered.gathers_far(index.layout.code_dims, self.ef);
+        if far && filtered.find_all(index, memory)? {
+            self.visit_all(index)?;
+            return Ok(true);
+        }
         if self.ef >= LARGEST_FAR_BEAM {
             return Ok(false);
         }
